@@ -241,7 +241,7 @@ fn lay_over(below: &mut toml::Table, above: toml::Table) {
     for (key, value) in above {
         match (below.get_mut(&key), value) {
             (Some(toml::Value::Table(under)), toml::Value::Table(over)) => {
-                lay_over(under, over)
+                lay_over(under, over);
             }
             (_, value) => {
                 below.insert(key, value);
