@@ -1,1 +1,1 @@
-//! Empty yet.
+//! Holds nothing: cargo wants a target beside the test binary in `it/`.
