@@ -78,6 +78,9 @@ pub struct Profile {
     pub criterion: String,
     /// The cohort, in words; simulated labels are called so here.
     pub tuned_on: String,
+    /// Whether the labels of that cohort were simulated; taken to be so where the file is silent.
+    #[serde(default = "simulated")]
+    pub simulated_labels: bool,
     /// True when tuned on the patients that the figures below are reported on.
     pub apparent: bool,
     /// Share of expanding hematomas in that cohort.
@@ -88,6 +91,10 @@ pub struct Profile {
     pub specificity: Proportion,
     /// The day it was made, `YYYY-MM-DD`.
     pub date: String,
+}
+
+fn simulated() -> bool {
+    true
 }
 
 impl Profile {

@@ -5,8 +5,49 @@
 
 mod records;
 
+mod error;
+mod migrate;
+mod open;
+
+mod audit;
+mod columns;
+
+mod reception;
+
+mod quarantine;
+mod quiet;
+
+mod queue;
+
+mod attempts;
+
+mod verdicts;
+
+mod worklist;
+
+mod detail;
+
+mod clinical;
+mod requests;
+mod settings;
+mod staff;
+
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod sample;
+
+pub use attempts::Failed;
+pub use audit::AuditCheck;
+pub use clinical::ClinicalName;
+pub use error::{Result, StoreError};
+pub use open::Store;
+pub use reception::Recorded;
 pub use records::{
     Acknowledgement, AuditEntry, ClinicalValue, Incoming, Job, Note, Outcome, Quarantined,
     Request, RequestKind, Row, ScorerResult, SeriesRow, StoredVerdict, StudyDetail, StudyState,
     VerdictKind,
 };
+pub use settings::EngineStatus;
+pub use staff::Acknowledged;
+pub use worklist::Counts;

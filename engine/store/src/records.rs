@@ -135,7 +135,9 @@ pub struct Row {
     pub state: StudyState,
     /// Staff's priority: 0 as it comes, higher first.
     pub priority: i32,
-    /// The active verdict of the newest revision that has one.
+    /// The active verdict of the newest revision that has one; what an acknowledgement names.
+    pub verdict: Option<i64>,
+    /// What it says.
     pub kind: Option<VerdictKind>,
     /// Why it was withheld.
     pub withheld: Option<Withheld>,
@@ -143,6 +145,8 @@ pub struct Row {
     pub risk: Option<Risk>,
     /// Its threshold.
     pub threshold: Option<Threshold>,
+    /// Name of its threshold profile.
+    pub profile: Option<String>,
     /// Volume of the hematoma.
     pub volume: Option<Millilitres>,
     /// True when images came after the verdict was made.
