@@ -1,1 +1,37 @@
-//! Empty yet.
+//! Plugins from the host's side, and the threshold profiles of their scorers.
+//!
+//! A plugin's manifest and files are checked before anything of it is opened. Its library is
+//! opened in a worker process only, from the very bytes that were hashed; a panic, abort, fault,
+//! hang or allocation storm there costs one call and never the caller. Volumes go to the worker
+//! as sealed memory, everything else as short messages over a socket.
+
+mod channel;
+mod child;
+mod confine;
+mod description;
+mod error;
+mod image;
+mod install;
+mod installed;
+mod manifest;
+mod memory;
+mod message;
+mod process;
+mod profiles;
+mod score;
+mod wire;
+mod worker;
+mod workers;
+
+pub use child::worker_main;
+pub use confine::Confinement;
+pub use description::UnitDescription;
+pub use error::HostError;
+pub use install::{find_library, install, library_folders};
+pub use installed::{Installed, installed};
+pub use manifest::{IntendedUse, Limits, Manifest, PluginEntry, RunMode, UnitEntry, UnitKind};
+pub use process::WorkerCommand;
+pub use profiles::{profile, profiles};
+pub use score::Scored;
+pub use worker::Worker;
+pub use workers::Workers;

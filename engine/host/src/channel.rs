@@ -1,0 +1,149 @@
+//! Messages and descriptors over a socket.
+//!
+//! A message is its length (u32, little endian), then its bytes. A descriptor travels with the
+//! first byte of its message. An end that waits sleeps in `recvmsg(2)`: asking again and again
+//! instead keeps the other end from running where both are on one processor, and made a call
+//! ten times slower on a busy machine.
+
+use std::collections::VecDeque;
+use std::io::{IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use rustix::io::Errno;
+use rustix::net::sockopt::Timeout;
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags,
+};
+
+/// The longest message; names of 100,000 features fit.
+const LONGEST: usize = 16 << 20;
+/// Bytes asked for at a time.
+const CHUNK: usize = 64 << 10;
+
+/// What came, or did not.
+#[derive(Debug)]
+pub(crate) enum Received {
+    /// One message.
+    Message(Vec<u8>),
+    /// Nothing yet.
+    Nothing,
+    /// The other end is gone.
+    End,
+}
+
+/// One end of the socket.
+#[derive(Debug)]
+pub(crate) struct Channel {
+    socket: OwnedFd,
+    chunk: Box<[u8]>,
+    bytes: VecDeque<u8>,
+    descriptors: VecDeque<OwnedFd>,
+}
+
+impl Channel {
+    /// `patience` is how long [`Channel::receive`] waits; none: for ever.
+    pub(crate) fn new(socket: OwnedFd, patience: Option<Duration>) -> Result<Self, Errno> {
+        rustix::net::sockopt::set_socket_timeout(&socket, Timeout::Recv, patience)?;
+        let chunk = vec![0; CHUNK].into_boxed_slice();
+        Ok(Self { socket, chunk, bytes: VecDeque::new(), descriptors: VecDeque::new() })
+    }
+
+    /// Sends a message, with a descriptor if there is one.
+    pub(crate) fn send(
+        &self,
+        message: &[u8],
+        descriptor: Option<BorrowedFd<'_>>,
+    ) -> Result<(), Errno> {
+        if message.len() > LONGEST {
+            return Err(Errno::MSGSIZE);
+        }
+        let mut framed = Vec::with_capacity(4 + message.len());
+        framed.extend((message.len() as u32).to_le_bytes());
+        framed.extend(message);
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut ancillary = SendAncillaryBuffer::new(&mut space);
+        let passed = descriptor.as_slice();
+        if !passed.is_empty() {
+            ancillary.push(SendAncillaryMessage::ScmRights(passed));
+        }
+        let mut sent = 0;
+        while sent < framed.len() {
+            let rest = [IoSlice::new(&framed[sent..])];
+            match rustix::net::sendmsg(&self.socket, &rest, &mut ancillary, SendFlags::NOSIGNAL)
+            {
+                Ok(n) => {
+                    sent += n;
+                    ancillary.clear();
+                }
+                Err(Errno::INTR) => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(())
+    }
+
+    /// The next message; waits for it, at most for the patience of [`Channel::new`].
+    pub(crate) fn receive(&mut self) -> Result<Received, Errno> {
+        self.next(RecvFlags::CMSG_CLOEXEC)
+    }
+
+    /// The next message, if there is one already.
+    pub(crate) fn look(&mut self) -> Result<Received, Errno> {
+        self.next(RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT)
+    }
+
+    fn next(&mut self, flags: RecvFlags) -> Result<Received, Errno> {
+        loop {
+            if let Some(message) = self.complete()? {
+                return Ok(Received::Message(message));
+            }
+            match self.fill(flags) {
+                Ok(0) | Err(Errno::CONNRESET) => return Ok(Received::End),
+                Ok(_) => {}
+                Err(Errno::AGAIN | Errno::INTR) => return Ok(Received::Nothing),
+                Err(e) => return Err(e),
+            }
+        }
+    }
+
+    /// The descriptor that came with the messages received so far, the oldest first.
+    pub(crate) fn descriptor(&mut self) -> Option<OwnedFd> {
+        self.descriptors.pop_front()
+    }
+
+    /// Takes a message that has arrived in full.
+    fn complete(&mut self) -> Result<Option<Vec<u8>>, Errno> {
+        if self.bytes.len() < 4 {
+            return Ok(None);
+        }
+        let mut length = [0; 4];
+        length.iter_mut().zip(&self.bytes).for_each(|(to, from)| *to = *from);
+        let length = u32::from_le_bytes(length) as usize;
+        if length > LONGEST {
+            return Err(Errno::MSGSIZE);
+        }
+        if self.bytes.len() < 4 + length {
+            return Ok(None);
+        }
+        self.bytes.drain(..4);
+        Ok(Some(self.bytes.drain(..length).collect()))
+    }
+
+    /// Reads what there is; 0 when the other end is gone.
+    fn fill(&mut self, flags: RecvFlags) -> Result<usize, Errno> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
+        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+        let mut into = [IoSliceMut::new(&mut self.chunk)];
+        let read = rustix::net::recvmsg(&self.socket, &mut into, &mut ancillary, flags)?.bytes;
+        for message in ancillary.drain() {
+            if let RecvAncillaryMessage::ScmRights(passed) = message {
+                self.descriptors.extend(passed);
+            }
+        }
+        self.bytes.extend(&self.chunk[..read]);
+        Ok(read)
+    }
+}

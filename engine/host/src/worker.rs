@@ -1,0 +1,343 @@
+//! The host's side of a worker process.
+
+use std::ops::ControlFlow;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use ichor_core::{Features, Grid, Mask, Volume};
+use ichor_plugin::RefusedKind;
+
+use crate::channel::{Channel, Received};
+use crate::description::Binding;
+use crate::message::{FromWorker, Geometry, Load, LoadUnit, Refusal, Run, ToWorker};
+use crate::process::{Process, WorkerCommand};
+use crate::{Confinement, HostError, Installed, Scored, UnitDescription, UnitKind, memory};
+
+/// The least time that opening a plugin may take: models are read here.
+const OPENING: Duration = Duration::from_secs(10);
+/// How long a plugin that was asked to stop may take to do so.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// A plugin, open in a process of its own.
+///
+/// After a crash or an overrun it is dead: every call fails, and a new one is spawned instead.
+#[derive(Debug)]
+pub struct Worker {
+    installed: Installed,
+    process: Process,
+    channel: Channel,
+    units: Vec<Result<UnitDescription, Refusal>>,
+    bindings: Vec<Option<Binding>>,
+    confinement: Confinement,
+    jobs: u64,
+}
+
+impl Worker {
+    /// Starts a process, hands it the library's checked bytes and waits until its units are open.
+    pub fn spawn(installed: &Installed, command: &WorkerCommand) -> Result<Self, HostError> {
+        let plugin = installed.id().to_owned();
+        let library = installed.library()?;
+        let load = load(installed)?;
+        let start = |source| HostError::Start { plugin: plugin.clone(), source };
+        let library = memory::sealed("ichor-plugin", &library).map_err(start)?;
+        let (process, channel) = Process::start(installed, command).map_err(start)?;
+        let mut worker = Self {
+            installed: installed.clone(),
+            process,
+            channel,
+            units: Vec::new(),
+            bindings: Vec::new(),
+            confinement: Confinement::None,
+            jobs: 0,
+        };
+        let deadline = OPENING.max(worker.deadline());
+        let load = ToWorker::Load(load);
+        let answer =
+            worker.exchange(&plugin, &load, Some(library.as_fd()), deadline, &mut go_on)?;
+        worker.ready(answer)?;
+        Ok(worker)
+    }
+
+    /// The plugin that it runs.
+    pub fn installed(&self) -> &Installed {
+        &self.installed
+    }
+
+    /// How much of the sandbox is in force.
+    pub fn confinement(&self) -> Confinement {
+        self.confinement
+    }
+
+    /// Whether it can still be called.
+    pub fn is_alive(&mut self) -> bool {
+        self.process.is_alive()
+    }
+
+    /// What `unit` takes and gives; its own refusal when it could not be opened.
+    pub fn describe(&self, unit: &str) -> Result<&UnitDescription, HostError> {
+        let (_, description) = self.find(unit)?;
+        Ok(description)
+    }
+
+    /// The features that the extractor `unit` finds in `volume` under `mask`.
+    ///
+    /// `inputs` are bound by name. `progress` is asked every 50 ms; when it breaks the plugin is
+    /// asked to stop, and ended when it does not.
+    pub fn extract(
+        &mut self,
+        unit: &str,
+        volume: &Volume,
+        mask: &Mask,
+        inputs: &Features,
+        progress: &mut dyn FnMut(f32) -> ControlFlow<()>,
+    ) -> Result<Features, HostError> {
+        let at = self.place(unit, UnitKind::Extractor)?;
+        if volume.dim() != mask.voxels().dim() {
+            let (mask, volume) = (mask.voxels().dim(), volume.dim());
+            return Err(HostError::Shape { mask, volume });
+        }
+        let name = self.name(unit);
+        let memory = memory::sealed_volume(volume, mask)
+            .map_err(|source| HostError::Start { plugin: name.clone(), source })?;
+        let inputs = self.bound(&name, at, inputs)?;
+        let geometry = Some(geometry(volume));
+        let run = Run { unit: at as u32, job: self.next_job(), inputs, geometry };
+        let (out, ..) = self.run(&name, run, Some(memory.as_fd()), progress)?;
+        let names = self.describe(unit)?.outputs.clone();
+        if out.len() != names.len() {
+            return Err(self.garbled(format!(
+                "{} values for {} features",
+                out.len(),
+                names.len()
+            )));
+        }
+        if let Some(at) = out.iter().position(|value| value.is_infinite()) {
+            let feature = names[at].clone();
+            return Err(HostError::NotFinite { unit: name, name: feature, value: out[at] });
+        }
+        Features::new(names, out).map_err(|source| HostError::Features { unit: name, source })
+    }
+
+    /// The risk that the scorer `unit` sees in `features`, bound by name.
+    pub fn score(&mut self, unit: &str, features: &Features) -> Result<Scored, HostError> {
+        let at = self.place(unit, UnitKind::Scorer)?;
+        let name = self.name(unit);
+        let inputs = self.bound(&name, at, features)?;
+        let job = self.next_job();
+        let run = Run { unit: at as u32, job, inputs: inputs.clone(), geometry: None };
+        let (out, contributions, base) = self.run(&name, run, None, &mut go_on)?;
+        if out.len() != 1 || contributions.len() != inputs.len() {
+            let (found, wanted) = (contributions.len(), inputs.len());
+            return Err(self.garbled(format!("{found} contributions for {wanted} inputs")));
+        }
+        let names = &self.describe(unit)?.inputs;
+        Scored::checked(&name, names, &inputs, out[0], base, &contributions)
+    }
+
+    fn name(&self, unit: &str) -> String {
+        format!("{}/{unit}", self.installed.id())
+    }
+
+    fn next_job(&mut self) -> u64 {
+        self.jobs += 1;
+        self.jobs
+    }
+
+    fn deadline(&self) -> Duration {
+        Duration::from_millis(self.installed.manifest().plugin.limits.deadline_ms)
+    }
+
+    fn garbled(&mut self, what: String) -> HostError {
+        self.process.end();
+        HostError::Garbled { plugin: self.installed.id().to_owned(), what }
+    }
+
+    fn find(&self, unit: &str) -> Result<(usize, &UnitDescription), HostError> {
+        self.installed.unit(unit)?;
+        let entries = &self.installed.manifest().units;
+        let at = entries.iter().position(|entry| entry.id == unit).unwrap_or_default();
+        match self.units.get(at) {
+            Some(Ok(description)) => Ok((at, description)),
+            Some(Err(refusal)) => Err(refused(self.name(unit), refusal.clone())),
+            None => Err(HostError::Unknown { id: self.name(unit), known: "none".to_owned() }),
+        }
+    }
+
+    fn place(&self, unit: &str, kind: UnitKind) -> Result<usize, HostError> {
+        let (at, description) = self.find(unit)?;
+        if description.kind != kind {
+            return Err(HostError::WrongKind { id: self.name(unit), wanted: kind.word() });
+        }
+        Ok(at)
+    }
+
+    /// The inputs of the unit at `at`, NaN where `features` has none.
+    fn bound(
+        &mut self,
+        unit: &str,
+        at: usize,
+        features: &Features,
+    ) -> Result<Vec<f64>, HostError> {
+        let Some(Ok(description)) = self.units.get(at) else { return Ok(Vec::new()) };
+        let binding = match self.bindings[at].take().filter(|known| known.fits(features)) {
+            Some(known) => known,
+            None => Binding::new(&description.inputs, features),
+        };
+        let values = binding.values(features);
+        self.bindings[at] = Some(binding);
+        if let Some(at) = values.iter().position(|value| value.is_infinite()) {
+            let name = description.inputs[at].clone();
+            return Err(HostError::Input { unit: unit.to_owned(), name, value: values[at] });
+        }
+        Ok(values)
+    }
+
+    /// Takes the answer to `Load`.
+    fn ready(&mut self, answer: FromWorker) -> Result<(), HostError> {
+        let plugin = self.installed.id().to_owned();
+        let entries = self.installed.manifest().units.clone();
+        let (confined, units) = match answer {
+            FromWorker::Ready { confined, units } if units.len() == entries.len() => {
+                (confined, units)
+            }
+            FromWorker::Failed(why) => return Err(HostError::Load { plugin, why }),
+            _ => return Err(self.garbled("no list of its units".to_owned())),
+        };
+        self.confinement = Confinement::from_code(confined);
+        for (entry, unit) in entries.iter().zip(units) {
+            let described = match unit {
+                Ok(opened) => Ok(UnitDescription::checked(entry.kind, opened)
+                    .map_err(|why| HostError::Load { plugin: plugin.clone(), why })?),
+                Err(refusal) => Err(refusal),
+            };
+            self.units.push(described);
+            self.bindings.push(None);
+        }
+        Ok(())
+    }
+
+    /// Runs a job to its results.
+    fn run(
+        &mut self,
+        name: &str,
+        run: Run,
+        memory: Option<BorrowedFd<'_>>,
+        progress: &mut dyn FnMut(f32) -> ControlFlow<()>,
+    ) -> Result<(Vec<f64>, Vec<f64>, f64), HostError> {
+        let job = run.job;
+        let deadline = self.deadline();
+        match self.exchange(name, &ToWorker::Run(run), memory, deadline, progress)? {
+            FromWorker::Done { job: done, out, contributions, base } if done == job => {
+                Ok((out, contributions, base))
+            }
+            FromWorker::Refused { job: done, refusal } if done == job => {
+                Err(refused(name.to_owned(), refusal))
+            }
+            _ => Err(self.garbled(format!("the answer to another job than {job}"))),
+        }
+    }
+
+    /// Sends a message and waits for the answer, passing on progress.
+    fn exchange(
+        &mut self,
+        name: &str,
+        message: &ToWorker,
+        descriptor: Option<BorrowedFd<'_>>,
+        deadline: Duration,
+        progress: &mut dyn FnMut(f32) -> ControlFlow<()>,
+    ) -> Result<FromWorker, HostError> {
+        if self.channel.send(&message.encode(), descriptor).is_err() {
+            return Err(self.died(name));
+        }
+        let began = Instant::now();
+        let mut end = began + deadline;
+        let (mut share, mut cancelled) = (0.0, false);
+        loop {
+            let now = Instant::now();
+            if now >= end {
+                self.process.end();
+                return Err(if cancelled {
+                    HostError::Cancelled { unit: name.to_owned() }
+                } else {
+                    let deadline_ms = deadline.as_millis() as u64;
+                    HostError::Deadline { unit: name.to_owned(), deadline_ms }
+                });
+            }
+            match self.channel.receive() {
+                Ok(Received::Message(bytes)) => match FromWorker::decode(&bytes) {
+                    Ok(FromWorker::Progress { share: done, .. }) => share = done,
+                    Ok(answer) => return Ok(answer),
+                    Err(_) => return Err(self.garbled("what is no message".to_owned())),
+                },
+                Ok(Received::Nothing) => {}
+                Ok(Received::End) => return Err(self.died(name)),
+                Err(e) => return Err(self.garbled(e.to_string())),
+            }
+            if !cancelled && progress(share).is_break() {
+                cancelled = true;
+                end = end.min(Instant::now() + GRACE);
+                let _ = self.channel.send(&ToWorker::Cancel(self.jobs).encode(), None);
+            }
+        }
+    }
+
+    fn died(&mut self, name: &str) -> HostError {
+        HostError::Died {
+            unit: name.to_owned(),
+            how: self.process.how_it_ended(),
+            memory_mib: self.installed.manifest().plugin.limits.memory_mib,
+        }
+    }
+}
+
+/// A progress function for calls that nobody cancels.
+fn go_on(_: f32) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
+fn refused(unit: String, refusal: Refusal) -> HostError {
+    match RefusedKind::from_status(refusal.status) {
+        RefusedKind::Cancelled => HostError::Cancelled { unit },
+        kind => HostError::Refused { unit, kind, text: refusal.text },
+    }
+}
+
+/// What the worker is told to open, from files that were checked again just now.
+fn load(installed: &Installed) -> Result<Load, HostError> {
+    let manifest = installed.manifest();
+    let mut units = Vec::new();
+    for unit in &manifest.units {
+        for file in &unit.files {
+            installed.bytes(file)?;
+        }
+        let config = unit.config.as_deref().map(|file| installed.bytes(file)).transpose()?;
+        units.push(LoadUnit {
+            id: unit.id.clone(),
+            kind: unit.kind.code(),
+            config: String::from_utf8_lossy(&config.unwrap_or_default()).into_owned(),
+        });
+    }
+    let folder = std::path::absolute(installed.folder())
+        .map_err(HostError::file("find", installed.folder()))?;
+    Ok(Load {
+        id: manifest.plugin.id.clone(),
+        version: manifest.plugin.version.clone(),
+        file: manifest.plugin.file.clone(),
+        folder: folder.to_string_lossy().into_owned(),
+        memory_mib: manifest.plugin.limits.memory_mib,
+        units,
+    })
+}
+
+fn geometry(volume: &Volume) -> Geometry {
+    let grid: &Grid = volume.grid();
+    let (nz, ny, nx) = volume.dim();
+    let direction = [grid.normal(), grid.column(), grid.row()].concat();
+    Geometry {
+        shape: [nz as u32, ny as u32, nx as u32],
+        spacing_mm: [grid.step_mm(), grid.pixel().y, grid.pixel().x],
+        direction: std::array::from_fn(|at| direction[at]),
+        slice_origin_mm: grid.origins().concat(),
+        slice_pos_mm: grid.positions_mm().to_vec(),
+    }
+}

@@ -1,0 +1,136 @@
+/* A plugin that does wrong on demand: the configuration text of a unit says how. */
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "ichor_plugin.h"
+
+#define LIT(s) {s, sizeof(s) - 1}
+
+struct instance {
+  const ichor_host *host;
+  char how[64];
+};
+
+static const ichor_str inputs[] = {LIT("hematoma.volume_ml"), LIT("clinical.onset_to_ct_h")};
+static const ichor_str outputs[] = {LIT("sum_hu"), LIT("voxels"), LIT("missing")};
+
+static int is(const void *instance, const char *how) {
+  return strcmp(((const struct instance *)instance)->how, how) == 0;
+}
+
+static ichor_status refuse(ichor_err *err, ichor_status status, const char *text) {
+  size_t len = strlen(text);
+  err->len = len < err->cap ? (uint32_t)len : err->cap;
+  memcpy(err->buf, text, err->len);
+  return status;
+}
+
+static ichor_status create(const ichor_host *host, ichor_str config, ichor_str folder, void **instance, ichor_err *err) {
+  struct instance *made = calloc(1, sizeof *made);
+  (void)folder;
+  if (config.len >= sizeof made->how) return refuse(err, ICHOR_E_CONFIG, "the configuration is too long");
+  memcpy(made->how, config.ptr, config.len);
+  made->host = host;
+  *instance = made;
+  if (is(made, "refuse to open")) return refuse(err, ICHOR_E_CONFIG, "trees = 0: must be at least 1");
+  if (is(made, "abort while opening")) abort();
+  return ICHOR_OK;
+}
+
+static ichor_status describe_scorer(void *instance, ichor_desc *desc, ichor_err *err) {
+  (void)err;
+  desc->flags = ICHOR_F_DETERMINISTIC;
+  desc->n_in = 2;
+  desc->n_out = 0;
+  desc->in_names = inputs;
+  if (is(instance, "name an input twice")) {
+    static const ichor_str twice[] = {LIT("a"), LIT("a")};
+    desc->in_names = twice;
+  }
+  return ICHOR_OK;
+}
+
+static ichor_status describe_extractor(void *instance, ichor_desc *desc, ichor_err *err) {
+  (void)instance, (void)err;
+  desc->n_in = 0;
+  desc->n_out = 3;
+  desc->out_names = outputs;
+  return ICHOR_OK;
+}
+
+/* What a scorer may do wrong; 0 when it did none of it. */
+static ichor_status misbehave(void *instance, ichor_response *r, ichor_err *err) {
+  if (is(instance, "abort")) abort();
+  if (is(instance, "exit")) _exit(3);
+  if (is(instance, "fault")) *(volatile int *)8 = 0;
+  if (is(instance, "hang")) for (;;) pause();
+  if (is(instance, "refuse")) return refuse(err, ICHOR_E_INPUT, "a hematoma of 20 ml is not mine");
+  if (is(instance, "say nothing")) return ICHOR_E_INTERNAL;
+  if (is(instance, "claim a long reason")) err->len = 0xffffffffu;
+  if (is(instance, "claim a long reason")) return ICHOR_E_INTERNAL;
+  if (is(instance, "take memory")) {
+    for (;;) {
+      char *block = malloc(1 << 20);
+      if (!block) abort();
+      memset(block, 1, 1 << 20);
+    }
+  }
+  if (is(instance, "answer NaN")) r->out[0] = NAN;
+  if (is(instance, "answer two")) r->out[0] = 2.0;
+  if (is(instance, "explain badly")) r->contrib[0] += 0.01;
+  if (is(instance, "read standard input")) {
+    char byte;
+    if (read(0, &byte, 1) != 0) return refuse(err, ICHOR_E_INTERNAL, "standard input is not empty");
+  }
+  if (is(instance, "write a file") && open("mine", O_CREAT | O_WRONLY, 0600) >= 0)
+    return refuse(err, ICHOR_E_INTERNAL, "wrote a file");
+  if (is(instance, "read a secret") && open("/etc/passwd", O_RDONLY) >= 0)
+    return refuse(err, ICHOR_E_INTERNAL, "read a secret");
+  if (is(instance, "look around") && getenv("PATH")) return refuse(err, ICHOR_E_INTERNAL, getenv("PATH"));
+  if (is(instance, "print")) puts("this must not reach the engine's output"), fflush(stdout);
+  return ICHOR_OK;
+}
+
+static ichor_status score(void *instance, const ichor_request *q, ichor_response *r, ichor_err *err) {
+  double ml = q->in[0], hours = q->in[1];
+  r->base = -1.0;
+  r->contrib[0] = isnan(ml) ? 0.0 : 0.05 * (ml - 20.0);
+  r->contrib[1] = isnan(hours) ? 0.0 : -0.1 * hours;
+  r->out[0] = 1.0 / (1.0 + exp(-(r->base + r->contrib[0] + r->contrib[1])));
+  return misbehave(instance, r, err);
+}
+
+static ichor_status extract(void *instance, const ichor_request *q, ichor_response *r, ichor_err *err) {
+  const struct instance *self = instance;
+  const ichor_volume *v = q->volume;
+  size_t n = (size_t)v->nx * v->ny * v->nz;
+  double sum = 0, voxels = 0;
+  if (is(instance, "write to the volume")) ((int16_t *)v->hu)[0] = 0;
+  if (is(instance, "go on for ever"))
+    for (;;) usleep(1000), self->host->poll(self->host->ctx, q->job, 0.5f);
+  if (is(instance, "stop when asked"))
+    while (!self->host->poll(self->host->ctx, q->job, 0.5f)) usleep(1000);
+  if (is(instance, "stop when asked")) return refuse(err, ICHOR_E_CANCELLED, "stopped");
+  for (size_t i = 0; i < n; i++)
+    if (v->mask[i]) sum += v->hu[i], voxels += 1;
+  r->out[0] = is(instance, "answer infinity") ? INFINITY : sum;
+  r->out[1] = voxels;
+  if (is(instance, "tell geometry")) {
+    r->out[0] = v->slice_pos_mm[v->nz - 1] * 1000 + v->slice_origin_mm[3 * (v->nz - 1) + 1];
+    r->out[1] = v->spacing_mm[0] * 100 + v->spacing_mm[1] * 10 + v->spacing_mm[2];
+    r->out[2] = v->direction[2] + 2 * v->direction[4] + 4 * v->direction[6];
+  }
+  return ICHOR_OK;
+}
+
+static const ichor_unit units[] = {
+    {sizeof(ichor_unit), ICHOR_KIND_SCORER, LIT("scorer"), create, describe_scorer, score, free},
+    {sizeof(ichor_unit), ICHOR_KIND_EXTRACTOR, LIT("extractor"), create, describe_extractor, extract, free},
+};
+
+const ichor_plugin ichor_plugin_v1 = {
+    ICHOR_MAGIC, sizeof(ichor_plugin), ICHOR_ABI_MAJOR, ICHOR_ABI_MINOR, 2, LIT("org.example.rogue"), LIT("1.0"), units};
