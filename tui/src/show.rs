@@ -1,0 +1,56 @@
+//! `ichor show STUDY`: all about one study.
+
+use std::io::{IsTerminal, Write};
+
+use ichor_store::Store;
+
+use crate::{
+    clock,
+    error::Error,
+    report::{self, Page},
+    settings::Settings,
+    theme::Theme,
+    words,
+};
+
+/// Columns at most: longer lines are hard to read.
+const WIDTH: usize = 100;
+
+/// Prints all about `study`.
+pub(crate) fn run(
+    settings: &Settings,
+    study: &str,
+    json: bool,
+    out: &mut dyn Write,
+) -> Result<(), Error> {
+    let store = Store::open_existing(&settings.layout.database())?;
+    let study = store.find_study(study)?;
+    let detail = store.study(study)?.ok_or(Error::NoStudy(study))?;
+    if json {
+        serde_json::to_writer_pretty(&mut *out, &detail)?;
+        writeln!(out)?;
+        return Ok(());
+    }
+    let width = match crossterm::terminal::size() {
+        Ok((columns, _)) if std::io::stdout().is_terminal() => usize::from(columns).min(WIDTH),
+        _ => WIDTH,
+    };
+    let zone = clock::local_zone();
+    let theme = Theme { colour: false };
+    let page = Page { theme, zone: &zone, width: width.max(30) };
+    let row = &detail.row;
+    writeln!(
+        out,
+        "study {}: {}{}, {}, {}",
+        row.study,
+        if row.phantom { "SIM " } else { "" },
+        words::patient(row),
+        words::patient_id(row),
+        words::age_and_sex(row)
+    )?;
+    for line in report::lines(&detail, page) {
+        writeln!(out, "{}", line.to_string().trim_end())?;
+    }
+    writeln!(out, "\n{}", words::RESEARCH_USE)?;
+    Ok(())
+}

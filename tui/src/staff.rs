@@ -1,0 +1,69 @@
+//! What staff decides from the command line: re-score, clinical values.
+
+use std::io::Write;
+
+use ichor_store::{RequestKind, Store};
+
+use crate::{clock, error::Error, settings::Settings};
+
+/// Asks the engine to score `study` again.
+pub(crate) fn requeue(
+    settings: &Settings,
+    study: &str,
+    out: &mut dyn Write,
+) -> Result<(), Error> {
+    let mut store = Store::open_existing(&settings.layout.database())?;
+    let study = store.find_study(study)?;
+    let kind = RequestKind::Rescore { study };
+    let request = store.request(&kind, &settings.user(), clock::now())?;
+    writeln!(out, "request {request}: the engine will score study {study} again")?;
+    Ok(())
+}
+
+/// Enters clinical values; all texts are read before the first value is written.
+pub(crate) fn set_clinical(
+    settings: &Settings,
+    study: &str,
+    values: &[String],
+    out: &mut dyn Write,
+) -> Result<(), Error> {
+    let values = values.iter().map(|text| assignment(text)).collect::<Result<Vec<_>, _>>()?;
+    let mut store = Store::open_existing(&settings.layout.database())?;
+    let study = store.find_study(study)?;
+    for (name, value) in values {
+        store.set_clinical(study, name, value, &settings.user(), clock::now())?;
+        let text = if value.is_nan() { "-".to_owned() } else { value.to_string() };
+        writeln!(out, "study {study}: {name} = {text}")?;
+    }
+    Ok(())
+}
+
+/// `NAME=NUMBER`, or `NAME=-` for NaN, which takes a value back.
+fn assignment(text: &str) -> Result<(&str, f64), Error> {
+    let wrong = || Error::Assignment(text.to_owned());
+    let (name, value) = text.split_once('=').ok_or_else(wrong)?;
+    let name = name.trim();
+    let name = name.strip_prefix("clinical.").unwrap_or(name);
+    let value = match value.trim() {
+        "-" => f64::NAN,
+        number => {
+            number.parse().ok().filter(|value: &f64| value.is_finite()).ok_or_else(wrong)?
+        }
+    };
+    if name.is_empty() { Err(wrong()) } else { Ok((name, value)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_has_a_name_and_a_number() {
+        assert_eq!(assignment("onset_to_ct_h=1.5").unwrap(), ("onset_to_ct_h", 1.5));
+        assert_eq!(assignment("clinical.gcs = 14").unwrap(), ("gcs", 14.0));
+        assert!(assignment("gcs=-").unwrap().1.is_nan());
+        for bad in ["gcs", "gcs=", "=3", "gcs=high", "gcs=nan", "gcs=inf"] {
+            assert!(assignment(bad).is_err(), "{bad}");
+        }
+    }
+}
