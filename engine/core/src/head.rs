@@ -1,8 +1,9 @@
 //! Where the head is, found by pixels alone.
 //!
 //! The head is the largest body of tissue in each slice with its holes filled. It *is* a head
-//! when most slices show bone around most of its outline with brain-like tissue inside; tags
-//! only support that. Windowed sources clip bone at 100 HU, so bone starts at 95 HU here.
+//! when enough slices show bone around most of its outline with brain-like tissue inside; tags
+//! only support that. Bone starts at 95 HU here, or at the highest value of the volume where a
+//! window has clipped that to less.
 
 use ndarray::{Array2, Array3, ArrayView2, Axis};
 
@@ -12,6 +13,8 @@ use crate::Volume;
 const TISSUE_HU: i16 = -300;
 /// Bone starts here, in HU.
 const BONE_HU: i16 = 95;
+/// A window that clips bone lower than this clips blood too.
+const CLIPPED_BONE_HU: i16 = 75;
 /// Brain and blood lie between these, in HU.
 const BRAIN_HU: std::ops::RangeInclusive<i16> = 0..=80;
 /// Rays from the centre of a slice on which bone is looked for.
@@ -23,7 +26,7 @@ const BRAIN: f64 = 0.6;
 /// Area in square millimetres of the smallest cross-section that counts as a slice of a head.
 const SMALLEST_MM2: f64 = 4000.0;
 /// Share of the slices with tissue that must show skull and brain.
-const SHARE: f64 = 0.35;
+const SHARE: f64 = 0.2;
 
 /// Rows and columns that hold the head on any slice: `y` and `x` half-open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +55,8 @@ impl Head {
         let (n_z, n_y, n_x) = volume.dim();
         let pixel = volume.grid().pixel();
         let mut voxels = Array3::from_elem((n_z, n_y, n_x), false);
+        let highest = volume.hu().iter().copied().max().unwrap_or(BONE_HU);
+        let bone_hu = highest.clamp(CLIPPED_BONE_HU, BONE_HU);
         let (mut skull_slices, mut tissue_slices) = (0, 0);
         for z in 0..n_z {
             let slice = volume.slice(z);
@@ -59,7 +64,7 @@ impl Head {
             let area_mm2 = body.iter().filter(|&&b| b).count() as f64 * pixel.y * pixel.x;
             if area_mm2 >= SMALLEST_MM2 {
                 tissue_slices += 1;
-                skull_slices += usize::from(shows_skull(slice, &body));
+                skull_slices += usize::from(shows_skull(slice, &body, bone_hu));
             }
             voxels.index_axis_mut(Axis(0), z).assign(&body);
         }
@@ -166,7 +171,7 @@ fn flood(
 }
 
 /// Whether most rays from the centre of `body` meet bone, with brain-like tissue before it.
-fn shows_skull(slice: ArrayView2<'_, i16>, body: &Array2<bool>) -> bool {
+fn shows_skull(slice: ArrayView2<'_, i16>, body: &Array2<bool>, bone_hu: i16) -> bool {
     let (mut y_sum, mut x_sum, mut n) = (0.0, 0.0, 0.0);
     for ((y, x), _) in body.indexed_iter().filter(|&(_, &inside)| inside) {
         y_sum += y as f64;
@@ -190,7 +195,7 @@ fn shows_skull(slice: ArrayView2<'_, i16>, body: &Array2<bool>) -> bool {
         };
         // The outermost bone: midline calcium and petrous bone must not end the ray.
         if let Some(bone) =
-            pixels().enumerate().filter(|&(_, hu)| hu >= BONE_HU).map(|p| p.0).last()
+            pixels().enumerate().filter(|&(_, hu)| hu >= bone_hu).map(|p| p.0).last()
         {
             met += 1;
             for hu in pixels().take(bone) {
@@ -235,8 +240,22 @@ mod tests {
     }
 
     #[test]
+    fn bone_clipped_at_80_hu_by_a_window_is_still_bone() {
+        assert!(Head::find(&discs(&[(80.0, 20), (75.0, 80), (68.0, 33)])).is_head());
+    }
+
+    #[test]
     fn a_water_cylinder_is_not_a_head() {
-        assert!(!Head::find(&discs(&[(100.0, 0)])).is_head());
+        let mut cylinder = discs(&[(100.0, 0)]);
+        assert!(!Head::find(&cylinder).is_head());
+        // Nor is one with noise, whose highest values are no ring.
+        let grid = cylinder.grid().clone();
+        let noisy = cylinder.hu().indexed_iter().map(|((z, y, x), &hu)| {
+            hu + ((z * 7919 + y * 104_729 + x * 1_299_709) % 23) as i16 - 11
+        });
+        let hu = Array3::from_shape_vec(cylinder.dim(), noisy.collect()).unwrap();
+        cylinder = Volume::new(hu, grid).unwrap();
+        assert!(!Head::find(&cylinder).is_head());
     }
 
     #[test]
