@@ -24,7 +24,7 @@ fn check_without(package: &str, forbidden: &[&str]) {
 #[test]
 fn core_knows_nobody() {
     check_ours("ichor-core", &[]);
-    check_without("ichor-core", &["rusqlite", "candle-core", "libloading", "dicom-object"]);
+    check_without("ichor-core", &["rusqlite", "candle-core", "libloading", "dicom-ul"]);
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn the_five_in_the_middle_never_name_each_other() {
 fn each_heavy_dependency_stays_in_its_crate() {
     let middle = ["ichor-dicom", "ichor-net", "ichor-store", "ichor-host", "ichor-study"];
     let kept = [
-        ("dicom-object", "ichor-dicom"),
+        ("dicom-ul", "ichor-dicom"),
         ("candle-core", "ichor-net"),
         ("rusqlite", "ichor-store"),
         ("libloading", "ichor-host"),
@@ -67,5 +67,5 @@ fn plugins_know_the_sdk_alone() {
 #[test]
 fn the_console_starts_without_a_network_or_a_plugin() {
     check_ours("ichor", &["ichor-core", "ichor-store"]);
-    check_without("ichor", &["candle-core", "libloading", "dicom-object", "ichor-plugin"]);
+    check_without("ichor", &["candle-core", "libloading", "dicom-ul", "ichor-plugin"]);
 }

@@ -1,0 +1,158 @@
+//! `doctor`: everything an engine needs, looked at one by one.
+
+use std::net::TcpListener;
+
+use clap::Args;
+use ichor_net::Network;
+use ichor_store::Store;
+use serde_json::json;
+
+use super::score::print;
+use crate::scorers::Scorers;
+use crate::{Settings, TriageError, clock};
+
+/// Check configuration, weights, plugins, profiles, database and port.
+///
+/// Exit code 1 when something that the engine needs is missing.
+#[derive(Args)]
+pub(crate) struct Doctor {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// One thing that was looked at.
+struct Finding {
+    what: &'static str,
+    found: Result<String, String>,
+}
+
+impl Doctor {
+    pub(crate) fn run(&self, settings: &Settings) -> Result<(), TriageError> {
+        let findings = examine(settings);
+        let n_failed = findings.iter().filter(|finding| finding.found.is_err()).count();
+        if self.json {
+            let rows: Vec<_> = findings
+                .iter()
+                .map(|finding| {
+                    let (ok, detail) = match &finding.found {
+                        Ok(text) => (true, text),
+                        Err(text) => (false, text),
+                    };
+                    json!({ "what": finding.what, "ok": ok, "detail": detail })
+                })
+                .collect();
+            print(&format!("{:#}", serde_json::Value::Array(rows)))?;
+        } else {
+            for Finding { what, found } in &findings {
+                match found {
+                    Ok(text) => print(&format!("ok    {what:<10} {text}"))?,
+                    Err(text) => print(&format!("FAIL  {what:<10} {text}"))?,
+                }
+            }
+        }
+        if n_failed > 0 {
+            return Err(TriageError::Input(format!(
+                "{n_failed} of {} checks failed",
+                findings.len()
+            )));
+        }
+        Ok(())
+    }
+}
+
+fn examine(settings: &Settings) -> Vec<Finding> {
+    let config = &settings.config;
+    let file = settings.file.as_ref().map_or_else(
+        || "no file, the defaults are in force".to_owned(),
+        |path| path.display().to_string(),
+    );
+    let mut findings = vec![Finding { what: "config", found: Ok(file) }];
+    findings.push(Finding { what: "data", found: data(settings) });
+    findings.push(Finding { what: "engine", found: engine(settings) });
+    let network = Network::load(&settings.weights_dirs(), &config.score.network)
+        .map(|network| {
+            let hash = &network.sha256()[..12];
+            format!("{} {hash} on {}; {}", network.name(), network.device(), network.licence())
+        })
+        .map_err(|error| error.to_string());
+    findings.push(Finding { what: "network", found: network });
+    match Scorers::open(settings) {
+        Err(error) => findings.push(Finding { what: "plugins", found: Err(error.to_string()) }),
+        Ok(mut scorers) => {
+            for unit in scorers.units().cloned().collect::<Vec<_>>() {
+                let found = scorers
+                    .describe_unit(&unit)
+                    .map(|(inputs, outputs)| {
+                        format!("{unit}: {inputs} inputs, {outputs} outputs")
+                    })
+                    .map_err(|error| format!("{unit}: {error}"));
+                findings.push(Finding { what: "plugin", found });
+            }
+            for unit in scorers.scoring().cloned().collect::<Vec<_>>() {
+                let found =
+                    profile(settings, &scorers, &unit).map_err(|error| error.to_string());
+                findings.push(Finding { what: "profile", found });
+            }
+        }
+    }
+    findings
+}
+
+fn data(settings: &Settings) -> Result<String, String> {
+    let root = settings.layout.root();
+    let meta = std::fs::metadata(root).map_err(|error| {
+        format!("{}: {error}; make it and give it to the engine's user", root.display())
+    })?;
+    if meta.permissions().readonly() {
+        return Err(format!("{} is read-only", root.display()));
+    }
+    let database = settings.layout.database();
+    if !database.is_file() {
+        return Ok(format!("{}, no database yet", root.display()));
+    }
+    let store = Store::open_existing(&database).map_err(|error| error.to_string())?;
+    let counts = store.counts().map_err(|error| error.to_string())?;
+    Ok(format!(
+        "{}: {} done, {} waiting, {} failed, {} in quarantine",
+        root.display(),
+        counts.done,
+        counts.receiving + counts.queued + counts.scoring,
+        counts.failed,
+        counts.quarantined
+    ))
+}
+
+fn engine(settings: &Settings) -> Result<String, String> {
+    let alive = Store::open_existing(&settings.layout.database())
+        .and_then(|store| store.engine_status())
+        .ok()
+        .flatten()
+        .filter(|status| clock::now().seconds_since(status.beat) < 20.0);
+    if let Some(status) = alive {
+        let listen = status.listen.unwrap_or_default();
+        return Ok(format!("running as process {}, listening on {listen}", status.pid));
+    }
+    let listen = settings.config.dicom.listen;
+    TcpListener::bind(listen)
+        .map(|_| format!("not running; {listen} is free"))
+        .map_err(|error| format!("not running, and {listen} cannot be used: {error}"))
+}
+
+fn profile(
+    settings: &Settings,
+    scorers: &Scorers,
+    unit: &ichor_core::UnitId,
+) -> Result<String, TriageError> {
+    let chosen = Store::open_existing(&settings.layout.database())
+        .ok()
+        .and_then(|store| store.active_profile(unit).ok().flatten())
+        .unwrap_or_else(|| settings.config.score.profile.clone());
+    let profile = scorers.profile(unit, &chosen)?;
+    Ok(format!(
+        "{unit}: {} at {:.3}, {}",
+        profile.name,
+        profile.threshold.probability(),
+        profile.tuned_on
+    ))
+}

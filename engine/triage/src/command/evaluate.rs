@@ -1,0 +1,32 @@
+//! `evaluate`: accuracy on data that training never saw, by patient.
+
+mod risk;
+mod segmentation;
+
+use clap::{Args, Subcommand};
+
+use crate::{Settings, TriageError};
+
+/// Measure accuracy on data that training never saw, by patient.
+#[derive(Args)]
+pub(crate) struct Evaluate {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Masks of the network against masks of reference, from DICOM
+    Segmentation(segmentation::Segmentation),
+    /// Scorers on a phantom cohort (simulated labels)
+    Risk(risk::Risk),
+}
+
+impl Evaluate {
+    pub(crate) fn run(&self, settings: &Settings) -> Result<(), TriageError> {
+        match &self.what {
+            What::Segmentation(segmentation) => segmentation.run(settings),
+            What::Risk(risk) => risk.run(settings),
+        }
+    }
+}

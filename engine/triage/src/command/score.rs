@@ -1,0 +1,68 @@
+//! `score`: a folder of DICOM files to a verdict, without a database.
+
+use std::io::Write;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use clap::Args;
+use ichor_core::Features;
+
+use super::progress::Progress;
+use crate::pipeline::{Pipeline, Step};
+use crate::{Settings, TriageError, folder, report};
+
+/// Take a folder of DICOM files (one study) to a verdict, without a database.
+#[derive(Args)]
+pub(crate) struct Score {
+    /// Folders or files of one study
+    #[arg(required = true, value_name = "DIR")]
+    paths: Vec<PathBuf>,
+    /// What is known about the patient, such as `onset_to_ct_h=2.5`; may be given several times
+    #[arg(long, value_name = "NAME=VALUE", value_parser = clinical)]
+    clinical: Vec<(String, f64)>,
+    /// Threshold profile instead of the configuration's
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+fn clinical(text: &str) -> Result<(String, f64), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    let value: f64 = value.parse().map_err(|_| format!("{value:?} is no number"))?;
+    let name = name.strip_prefix("clinical.").unwrap_or(name);
+    Ok((format!("clinical.{name}"), value))
+}
+
+impl Score {
+    pub(crate) fn run(&self, settings: &Settings) -> Result<(), TriageError> {
+        let files = folder::files(&self.paths)?;
+        let (names, values) = self.clinical.iter().cloned().unzip();
+        let clinical = Features::new(names, values)?;
+        let profile = self.profile.as_ref().unwrap_or(&settings.config.score.profile);
+        let mut pipeline = Pipeline::open(settings)?;
+        let mut progress = Progress::new("segmenting slice");
+        let done =
+            pipeline.score(&files, &clinical, &|_| Ok(profile.clone()), &mut |step| {
+                if let Step::Segmenting(done, of) = step {
+                    progress.at(done, of);
+                }
+                ControlFlow::Continue(())
+            })?;
+        progress.end();
+        let text =
+            if self.json { format!("{:#}", report::json(&done)) } else { report::text(&done) };
+        print(&text)
+    }
+}
+
+/// Writes to stdout; a reader that went away ends the program quietly.
+pub(crate) fn print(text: &str) -> Result<(), TriageError> {
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(TriageError::file("write to", std::path::Path::new("stdout"), error))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,80 @@
+//! What a scored study looks like to a person and to a script.
+
+use ichor_store::{ScorerResult, VerdictKind};
+use serde_json::{Value, json};
+
+use crate::pipeline::Done;
+
+/// For scripts: the active verdict at the top, shadows beside it.
+pub(crate) fn json(done: &Done) -> Value {
+    let (active, shadow): (Vec<_>, Vec<_>) =
+        done.outcome.results.iter().partition(|result| !result.shadow);
+    let dim = done.seen.volume.as_ref().map(|volume| {
+        let (z, y, x) = volume.dim();
+        json!({ "slices": z, "rows": y, "columns": x, "tilt_degrees": volume.grid().tilt_degrees() })
+    });
+    json!({
+        "verdict": active.first().map(|result| one(result)),
+        "shadow": shadow.iter().map(|result| one(result)).collect::<Vec<_>>(),
+        "volume_ml": done.outcome.volume,
+        "motion": done.outcome.motion,
+        "series_uid": done.seen.provenance.series_uid,
+        "series_why": done.seen.provenance.series_why,
+        "image": dim,
+        "warnings": done.seen.warnings,
+        "research_use_only": true,
+    })
+}
+
+fn one(result: &ScorerResult) -> Value {
+    json!({
+        "kind": result.kind,
+        "withheld": result.withheld,
+        "reason": result.withheld.as_ref().map(ToString::to_string),
+        "risk": result.risk,
+        "threshold": result.threshold,
+        "contributions": result.contributions,
+        "provenance": result.provenance,
+    })
+}
+
+/// For people: a few lines, the verdict first.
+pub(crate) fn text(done: &Done) -> String {
+    let mut lines = Vec::new();
+    for result in &done.outcome.results {
+        let who =
+            result.provenance.scorer.as_ref().map(ToString::to_string).unwrap_or_default();
+        let shadow = if result.shadow { " (in the shadow)" } else { "" };
+        let line = match (&result.withheld, result.risk, result.threshold) {
+            (Some(why), ..) => format!("withheld: {why}"),
+            (None, Some(risk), Some(threshold)) => format!(
+                "{}: risk {:.1} % against a threshold of {:.1} %, by {who}{shadow}",
+                word(result.kind),
+                risk.probability() * 100.0,
+                threshold.probability() * 100.0
+            ),
+            _ => format!("{}, by {who}{shadow}", word(result.kind)),
+        };
+        lines.push(line);
+    }
+    if let Some(volume) = done.outcome.volume {
+        lines.push(format!("hematoma {:.1} ml", volume.ml()));
+    }
+    if let Some(motion) = done.outcome.motion {
+        lines.push(format!("motion index {:.2}", motion.share()));
+    }
+    lines.push(format!("series: {}", done.seen.provenance.series_why));
+    lines.extend(done.seen.warnings.iter().map(|warning| format!("note: {warning}")));
+    if done.outcome.results.iter().any(|result| result.provenance.simulated_labels) {
+        lines.push("the risk was learned from simulated labels: research use only".to_owned());
+    }
+    lines.join("\n")
+}
+
+fn word(kind: VerdictKind) -> &'static str {
+    match kind {
+        VerdictKind::Expands => "expands",
+        VerdictKind::Stable => "stable",
+        VerdictKind::Withheld => "withheld",
+    }
+}

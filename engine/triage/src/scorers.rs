@@ -1,0 +1,216 @@
+//! The plugins of a site at work: extractors describe, scorers score, the host judges.
+
+use std::path::PathBuf;
+
+use ichor_core::{
+    Features, Mask, Profile, Provenance, Risk, UnitId, Verdict, Volume, Withheld, judge,
+};
+use ichor_host::{Scored, Workers};
+use ichor_store::{Outcome, ScorerResult, VerdictKind};
+
+use crate::pipeline::{Step, Watch, go_on};
+use crate::{Settings, TriageError};
+
+/// Gives the name of the active profile of a scorer.
+pub(crate) type ProfileOf<'a> = dyn Fn(&UnitId) -> Result<String, TriageError> + 'a;
+
+/// Name under which the volume of the hematoma is handed to scorers.
+pub(crate) const VOLUME: &str = "hematoma.volume_ml";
+
+/// The plugins that the configuration names, each in its worker process.
+pub(crate) struct Scorers {
+    workers: Workers,
+    extractors: Vec<UnitId>,
+    scorer: Option<UnitId>,
+    shadow: Vec<UnitId>,
+    profile_dirs: Vec<PathBuf>,
+}
+
+impl Scorers {
+    /// Finds the plugins and checks that the active scorer has a profile that fits it.
+    pub(crate) fn open(settings: &Settings) -> Result<Self, TriageError> {
+        let score = &settings.config.score;
+        let scorers = Self::describing(settings)?;
+        let known = |unit: &UnitId, key| scorers.needs(unit, key);
+        known(&score.scorer, "score.scorer")?;
+        for unit in &score.shadow {
+            known(unit, "score.shadow")?;
+        }
+        Ok(Self { scorer: Some(score.scorer.clone()), shadow: score.shadow.clone(), ..scorers })
+    }
+
+    /// The extractors alone: enough to describe a hematoma, and to train a scorer.
+    pub(crate) fn describing(settings: &Settings) -> Result<Self, TriageError> {
+        let mut installed = Vec::new();
+        for found in ichor_host::installed(&settings.plugin_dirs()) {
+            match found {
+                Ok(plugin) => installed.push(plugin),
+                Err(error) => tracing::warn!("plugin left out: {error}"),
+            }
+        }
+        let extractors = settings.config.score.extractors.clone();
+        let scorers = Self {
+            workers: Workers::new(settings.worker_command(), installed),
+            extractors,
+            scorer: None,
+            shadow: Vec::new(),
+            profile_dirs: settings.profile_dirs(),
+        };
+        for unit in &scorers.extractors {
+            scorers.needs(unit, "score.extractors")?;
+        }
+        Ok(scorers)
+    }
+
+    fn needs(&self, unit: &UnitId, key: &'static str) -> Result<(), TriageError> {
+        let plugin = || unit.plugin.clone();
+        self.workers
+            .installed(unit)
+            .map(drop)
+            .map_err(|_| TriageError::NotInstalled { plugin: plugin(), key })
+    }
+
+    /// The scorers, the active one first.
+    pub(crate) fn scoring(&self) -> impl Iterator<Item = &UnitId> {
+        self.scorer.iter().chain(&self.shadow)
+    }
+
+    /// All units that the configuration names.
+    pub(crate) fn units(&self) -> impl Iterator<Item = &UnitId> {
+        self.extractors.iter().chain(self.scoring())
+    }
+
+    /// Starts the worker of a unit and counts its inputs and outputs.
+    pub(crate) fn describe_unit(
+        &mut self,
+        unit: &UnitId,
+    ) -> Result<(usize, usize), TriageError> {
+        let description = self.workers.describe(unit)?;
+        Ok((description.inputs.len(), description.outputs.len()))
+    }
+
+    /// Reads a profile and checks that it was tuned for the scorer as it is installed.
+    pub(crate) fn profile(&self, scorer: &UnitId, name: &str) -> Result<Profile, TriageError> {
+        let installed = self.workers.installed(scorer)?;
+        Ok(ichor_host::profile(&self.profile_dirs, installed, scorer, name)?)
+    }
+
+    /// Describes the hematoma, scores it by every scorer, and adds what they say to `outcome`.
+    ///
+    /// Fails when an extractor or the active scorer does; a scorer in the shadow that fails is
+    /// logged and left out.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the pipeline's values, handed on one by one"
+    )]
+    pub(crate) fn run(
+        &mut self,
+        volume: &Volume,
+        mask: &Mask,
+        clinical: &Features,
+        provenance: &Provenance,
+        profile_of: &ProfileOf<'_>,
+        watch: &mut Watch<'_>,
+        outcome: &mut Outcome,
+    ) -> Result<(), TriageError> {
+        let mut provenance = provenance.clone();
+        let mut inputs = Features::default();
+        for unit in self.extractors.clone() {
+            let features = self.describe(&unit, volume, mask, watch)?;
+            let version = self.workers.installed(&unit)?.version().to_owned();
+            provenance.extractors.push(format!("{unit} {version}"));
+            inputs.extend(features.clone())?;
+            outcome.features.push((unit, features));
+        }
+        inputs.push(VOLUME, mask.volume().ml())?;
+        inputs.extend(clinical.clone())?;
+        go_on(watch(Step::Scoring))?;
+        if let Some(unit) = self.scorer.clone() {
+            outcome.results.push(self.score(&unit, false, &inputs, &provenance, profile_of)?);
+        }
+        for unit in self.shadow.clone() {
+            match self.score(&unit, true, &inputs, &provenance, profile_of) {
+                Ok(result) => outcome.results.push(result),
+                Err(error) => tracing::warn!("scorer {unit} in the shadow failed: {error}"),
+            }
+        }
+        Ok(())
+    }
+
+    /// The features that one extractor gives.
+    pub(crate) fn describe(
+        &mut self,
+        unit: &UnitId,
+        volume: &Volume,
+        mask: &Mask,
+        watch: &mut Watch<'_>,
+    ) -> Result<Features, TriageError> {
+        let mut stopped = false;
+        let features =
+            self.workers.extract(unit, volume, mask, &Features::default(), &mut |_share| {
+                let flow = watch(Step::Describing);
+                stopped |= flow.is_break();
+                flow
+            });
+        if stopped { Err(TriageError::Stopped) } else { Ok(features?) }
+    }
+
+    /// The bare risk that a scorer gives, for measurements.
+    pub(crate) fn risk(
+        &mut self,
+        unit: &UnitId,
+        inputs: &Features,
+    ) -> Result<Risk, TriageError> {
+        Ok(self.workers.score(unit, inputs)?.risk)
+    }
+
+    fn score(
+        &mut self,
+        unit: &UnitId,
+        shadow: bool,
+        inputs: &Features,
+        provenance: &Provenance,
+        profile_of: &ProfileOf<'_>,
+    ) -> Result<ScorerResult, TriageError> {
+        let profile = self.profile(unit, &profile_of(unit)?)?;
+        let Scored { risk, contributions, .. } = self.workers.score(unit, inputs)?;
+        let installed = self.workers.installed(unit)?;
+        let kind = match judge(risk, &profile) {
+            Verdict::Expands(_) => VerdictKind::Expands,
+            Verdict::Stable(_) => VerdictKind::Stable,
+            Verdict::Withheld(_) => VerdictKind::Withheld,
+        };
+        let provenance = Provenance {
+            scorer: Some(unit.clone()),
+            plugin_version: Some(installed.version().to_owned()),
+            plugin_sha256: Some(installed.sha256().to_owned()),
+            weights_sha256: Some(installed.weights_sha256(&unit.unit)?),
+            profile: Some(profile.name.clone()),
+            threshold: Some(profile.threshold),
+            simulated_labels: profile.simulated_labels,
+            ..provenance.clone()
+        };
+        Ok(ScorerResult {
+            kind,
+            withheld: None,
+            risk: Some(risk),
+            threshold: Some(profile.threshold),
+            shadow,
+            provenance,
+            contributions,
+        })
+    }
+}
+
+/// The one result of a study that gets no answer.
+pub(crate) fn declined(why: Withheld, provenance: Provenance) -> ScorerResult {
+    ScorerResult {
+        kind: VerdictKind::Withheld,
+        withheld: Some(why),
+        risk: None,
+        threshold: None,
+        shadow: false,
+        provenance,
+        contributions: Vec::new(),
+    }
+}
