@@ -71,13 +71,13 @@ impl Engine {
         let address = receiver.local_addr();
         let mut engine =
             Self { stop: Arc::clone(stop), threads: Vec::new(), address, _lock: lock };
+        let intake = intake::Intake::open(settings, spool, address)?;
         let (arrivals, taken) = mpsc::channel();
         let flag = Arc::clone(stop);
         engine.spawn("reception", move || {
             receiver.run(&flag, &arrivals);
             Ok(())
         });
-        let intake = intake::Intake::open(settings, spool, address)?;
         let flag = Arc::clone(stop);
         engine.spawn("intake", move || intake.run(&flag, &taken));
         for (index, pipeline) in pipelines.into_iter().enumerate() {

@@ -52,7 +52,7 @@ impl Intake {
         let inbox = Some(settings.config.dicom.inbox.clone())
             .filter(|folder| !folder.as_os_str().is_empty())
             .map(Inbox::new);
-        Ok(Self {
+        let mut intake = Self {
             store: Store::open(&settings.layout.database())?,
             spool,
             layout: settings.layout.clone(),
@@ -63,7 +63,14 @@ impl Intake {
             waiting: Vec::new(),
             swept: UnixMs(0),
             beaten: UnixMs(0),
-        })
+        };
+        // What an engine that was killed left behind belongs to studies that may look quiet by
+        // now: it is taken in before the first of them is queued, and before anything new comes.
+        intake.waiting = intake.spool.pending()?;
+        let left = intake.left_behind(clock::now())?;
+        intake.take(left)?;
+        intake.waiting = Vec::new();
+        Ok(intake)
     }
 
     /// Runs until `stop`; an error of one round is logged and the round tried again.
@@ -123,8 +130,11 @@ impl Intake {
             requests::serve(&mut self.store, &self.scorers, now)?;
             self.swept = now;
         }
-        for study in self.store.queue_quiet(now, self.quiet_s)? {
-            tracing::info!("study {study} is complete and waits to be scored");
+        // While files wait to be taken in, no study can be called complete.
+        if self.waiting.is_empty() {
+            for study in self.store.queue_quiet(now, self.quiet_s)? {
+                tracing::info!("study {study} is complete and waits to be scored");
+            }
         }
         Ok(())
     }
@@ -143,7 +153,8 @@ impl Intake {
             }
             found.extend(item);
         }
-        self.waiting = pending;
+        self.waiting =
+            pending.into_iter().filter(|path| !self.waiting.contains(path)).collect();
         Ok(found)
     }
 
