@@ -251,7 +251,7 @@ mod tests {
         // Nor is one with noise, whose highest values are no ring.
         let grid = cylinder.grid().clone();
         let noisy = cylinder.hu().indexed_iter().map(|((z, y, x), &hu)| {
-            hu + ((z * 7919 + y * 104_729 + x * 1_299_709) % 23) as i16 - 11
+            hu + ((z * 7919 + y * 104_729 + x * 1_299_709) % 23) as u8 as i16 - 11
         });
         let hu = Array3::from_shape_vec(cylinder.dim(), noisy.collect()).unwrap();
         cylinder = Volume::new(hu, grid).unwrap();
