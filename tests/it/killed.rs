@@ -21,7 +21,7 @@ fn water(n_slices: usize) -> Volume {
 
 #[test]
 fn kill_9_at_any_step_leaves_one_verdict_for_each_study() {
-    const STUDIES: usize = 8;
+    const STUDIES: usize = 12;
     let mut site = Site::new("killed");
     let mut sent = 0;
     // Killed right after a study was sent, while the quiet period runs, and while it is scored.
