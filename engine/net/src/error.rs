@@ -36,6 +36,22 @@ pub enum NetError {
         /// Line and reason.
         source: Box<toml::de::Error>,
     },
+    /// No path has this name.
+    #[error(
+        "no path {name:?}: amx-bf16, avx512-bf16, avx512-f32, avx2-f32, portable-f32 or candle-f32"
+    )]
+    UnknownPath {
+        /// The name asked for.
+        name: String,
+    },
+    /// This CPU or its operating system lacks the instructions.
+    #[error("this CPU cannot run the path {path}; the fastest it has is {fastest}")]
+    NoPath {
+        /// The path asked for.
+        path: crate::Path,
+        /// The best of those it has.
+        fastest: crate::Path,
+    },
     /// A U-Net of this size does not exist or does not fit the frame.
     #[error(
         "a network of width {width} and depth {depth}: width must be 1 to 256, depth 1 to 6"

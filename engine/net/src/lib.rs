@@ -3,17 +3,28 @@
 //! Teng et al. 2021, Front. Aging Neurosci. 13:632138, figure 3. Weights come with a manifest
 //! and are refused when a byte or a shape is not the one that was written down.
 
+mod bits;
+mod cpu;
 mod error;
+mod forward;
 mod frame;
 #[cfg(test)]
 mod golden;
+#[expect(unsafe_code, reason = "vector instructions and the memory that they read")]
+mod kernels;
 mod manifest;
+mod measure;
 mod network;
+mod plan;
+mod reach;
 mod shape;
 mod unet;
 mod weights;
 
+pub use cpu::path::Path;
 pub use error::NetError;
+pub use forward::StepTime;
 pub use frame::{FRAME, WINDOW_HU};
 pub use manifest::{Entry, Kind};
+pub use measure::{Bench, process_cpu_s};
 pub use network::Network;

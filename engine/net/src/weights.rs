@@ -53,6 +53,14 @@ impl Weights {
         Ok(Self { tensors, path })
     }
 
+    /// The numbers of every tensor, by name.
+    pub(crate) fn numbers(&self) -> Result<BTreeMap<String, Vec<f32>>, NetError> {
+        let numbers = |(name, tensor): (&String, &Tensor)| {
+            Ok((name.clone(), tensor.flatten_all()?.to_vec1()?))
+        };
+        self.tensors.iter().map(numbers).collect()
+    }
+
     /// The tensor called `name`.
     pub(crate) fn get(&self, name: &str) -> Result<Tensor, NetError> {
         self.tensors.get(name).cloned().ok_or_else(|| NetError::MissingTensor {
@@ -143,7 +151,7 @@ mod tests {
             "#
         );
         std::fs::write(folder.path().join("manifest.toml"), manifest).unwrap();
-        Network::load(&[folder.path().to_owned()], "tiny")
+        Network::load(&[folder.path().to_owned()], "tiny", Some(crate::Path::Portable))
     }
 
     /// What is said about the tensors after `change`.
@@ -171,7 +179,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let changed = text.unwrap().replace("width = 16", "width = 32");
         std::fs::write(folder.path().join("manifest.toml"), changed).unwrap();
-        let refused = Network::load(&[folder.path().to_owned()], "unet-w16");
+        let refused = Network::load(&[folder.path().to_owned()], "unet-w16", None);
         assert_eq!(
             refused.unwrap_err().to_string(),
             "the manifest gives unet-w16 parameters 1940817, its width and depth give 7759521"
@@ -225,7 +233,7 @@ mod tests {
     #[test]
     fn a_network_that_no_manifest_names_is_told_apart_from_those_that_are_there() {
         let folders = [PathBuf::from("/nowhere"), crate::golden::shipped()];
-        let said = Network::load(&folders, "unet-w99").unwrap_err().to_string();
+        let said = Network::load(&folders, "unet-w99", None).unwrap_err().to_string();
         assert!(said.contains(r#"no network "unet-w99" in /nowhere, "#), "{said}");
         assert!(said.contains("found unet-w16"), "{said}");
     }

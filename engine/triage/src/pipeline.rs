@@ -122,7 +122,8 @@ impl Pipeline {
 impl Imaging {
     /// Loads the weights that the configuration names.
     pub(crate) fn open(settings: &Settings) -> Result<Self, TriageError> {
-        let network = Network::load(&settings.weights_dirs(), &settings.config.score.network)?;
+        let network =
+            Network::load(&settings.weights_dirs(), &settings.config.score.network, None)?;
         Ok(Self { network, guards: settings.config.guards })
     }
 
