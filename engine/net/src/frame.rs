@@ -88,10 +88,18 @@ impl Patch {
 
     /// The rectangle, windowed to `0.0..=1.0`; air where the image ends.
     pub(crate) fn cut(&self, slice: ArrayView2<'_, i16>) -> Array2<f32> {
+        self.map(0.0, |at| windowed(f32::from(slice[at])))
+    }
+
+    /// The rectangle filled with the `value` of every image pixel, and `outside` where the image
+    /// ends.
+    pub(crate) fn map<T: Copy>(
+        &self,
+        outside: T,
+        value: impl Fn((usize, usize)) -> T,
+    ) -> Array2<T> {
         let dim = (self.rows.1.len(), self.columns.1.len());
-        Array2::from_shape_fn(dim, |(y, x)| {
-            self.in_image(y, x).map_or(0.0, |at| windowed(slice[at]))
-        })
+        Array2::from_shape_fn(dim, |(y, x)| self.in_image(y, x).map_or(outside, &value))
     }
 
     /// Writes `probability` of the rectangle to the pixels of `out` that lie in the `head`.
@@ -117,9 +125,9 @@ impl Patch {
 }
 
 /// HU to what the network is shown.
-fn windowed(hu: i16) -> f32 {
+pub(crate) fn windowed(hu: f32) -> f32 {
     let [low, high] = WINDOW_HU;
-    ((f32::from(hu) - low) / (high - low)).clamp(0.0, 1.0)
+    ((hu - low) / (high - low)).clamp(0.0, 1.0)
 }
 
 #[cfg(test)]
@@ -179,7 +187,7 @@ mod tests {
 
     #[test]
     fn the_network_sees_0_to_100_hu() {
-        let seen = [-1000, 0, 50, 100, 3071].map(|hu| windowed(hu).to_bits());
+        let seen = [-1000.0, 0.0, 50.0, 100.0, 3071.0].map(|hu| windowed(hu).to_bits());
         assert_eq!(seen, [0.0_f32, 0.0, 0.5, 1.0, 1.0].map(f32::to_bits));
     }
 }

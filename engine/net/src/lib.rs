@@ -10,6 +10,7 @@ mod golden;
 mod manifest;
 mod network;
 mod shape;
+mod train;
 mod unet;
 mod weights;
 
@@ -17,3 +18,7 @@ pub use error::NetError;
 pub use frame::{FRAME, WINDOW_HU};
 pub use manifest::{Entry, Kind};
 pub use network::Network;
+pub use train::{
+    Curves, Example, Examples, Origin, Recipe, Saved, Slice, Stage, Start, Trained, Validation,
+    train_unet,
+};
