@@ -276,10 +276,10 @@ pub(super) mod tests {
 
     #[test]
     fn a_slice_is_cut_to_the_head_with_its_margin_on_the_pooling_grid() {
-        let recipe = recipe("margin = 4\ndepth = 3");
+        let recipe = recipe("margin = 1\ndepth = 3");
         let example = example("a", Origin::Real, 5, &recipe);
-        // 64 x 64 lies at 224 of the frame: rows 230 to 282 with the margin, widened to eights.
-        assert_eq!(example.dim(), (56, 56));
+        // 64 x 64 lies at 224 of the frame: rows 233 to 279 with the margin, widened to eights.
+        assert_eq!(example.dim(), (48, 48));
         assert_eq!(example.blood().unwrap().iter().filter(|&&inside| inside > 0).count(), 25);
         assert!(example.pixel((0, 0)) == 0.0 && example.pixel((10, 10)) > 0.25);
     }
