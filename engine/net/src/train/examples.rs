@@ -102,7 +102,7 @@ impl Example {
     }
 
     /// Rows and columns.
-    pub(super) fn dim(&self) -> (usize, usize) {
+    pub fn dim(&self) -> (usize, usize) {
         self.pixels.dim()
     }
 

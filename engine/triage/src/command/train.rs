@@ -22,11 +22,10 @@ pub(crate) struct Train {
 
 #[derive(Subcommand)]
 enum What {
-    /// Gradient boosting, org.ichor.boosting/boosting
+    /// Gradient boosting, org.ichor.boosting/boosting, on simulated labels
     Boosting(scorer::Scorer),
-    /// Logistic regression on radiomics alone, org.ichor.radiomics/signature
+    /// Logistic regression on radiomics, org.ichor.radiomics/signature, on simulated labels
     Signature(scorer::Scorer),
-    /// The segmentation network
     Unet(unet::Unet),
 }
 

@@ -59,6 +59,7 @@ impl Unet {
         print(&format!("training: {}", counted(examples.training())))?;
         print(&format!("held out: {}", counted(examples.validation())))?;
         print(&format!("start: {}", start.words))?;
+        print(&format!("pixels of a slice: {:.0} on average", mean_pixels(&examples)))?;
 
         let words = start.words.clone();
         let stop = self.stop_flag()?;
@@ -126,4 +127,11 @@ impl Unet {
         }
         Ok(stop)
     }
+}
+
+/// What a slice costs, against 262,144 pixels of the whole frame.
+fn mean_pixels(examples: &Examples) -> f64 {
+    let slices = examples.training();
+    let n_pixels: usize = slices.iter().map(|slice| slice.dim().0 * slice.dim().1).sum();
+    n_pixels as f64 / slices.len().max(1) as f64
 }
