@@ -174,6 +174,92 @@ pub enum NetError {
         /// Slices that show a head.
         total: usize,
     },
+    /// A recipe of a training is not what this version reads.
+    #[error("recipe {}: {source}", path.display())]
+    Recipe {
+        /// The recipe.
+        path: PathBuf,
+        /// Key and reason.
+        source: Box<toml::de::Error>,
+    },
+    /// A number of a recipe is outside of its range.
+    #[error("recipe {}: {key} = {value}, must be {must}", path.display())]
+    RecipeRange {
+        /// The recipe.
+        path: PathBuf,
+        /// The key.
+        key: &'static str,
+        /// Its value.
+        value: f64,
+        /// What it must be.
+        must: &'static str,
+    },
+    /// Weights cannot be widened to the width of a recipe.
+    #[error(
+        "{} has width {found}, the recipe {wanted}: weights can start a training of their own width, or of 2, 4, 8 ... times that",
+        path.display()
+    )]
+    StartWidth {
+        /// The weights.
+        path: PathBuf,
+        /// Their width.
+        found: usize,
+        /// The recipe's width.
+        wanted: usize,
+    },
+    /// There is nothing to learn from.
+    #[error(
+        "{found} of the slices can train a network: give more patients or phantoms, or keep fewer for validation"
+    )]
+    NoExamples {
+        /// Slices that are left after those of the validation.
+        found: usize,
+    },
+    /// Masks and slice were not made for each other.
+    #[error("{subject}: a mask of {found:?} pixels for a slice of {expected:?}, both (y, x)")]
+    ExampleShape {
+        /// Patient or phantom.
+        subject: String,
+        /// Pixels of the mask.
+        found: [usize; 2],
+        /// Pixels of the slice.
+        expected: [usize; 2],
+    },
+    /// A checkpoint belongs to another training.
+    #[error(
+        "{} was written by a training with another {what}: give another folder, or remove it to start again",
+        path.display()
+    )]
+    OtherTraining {
+        /// The checkpoint.
+        path: PathBuf,
+        /// What differs.
+        what: &'static str,
+    },
+    /// A file of a training cannot be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The loss is no number any more.
+    #[error("the loss is {loss} at step {step}: lower the rate, or clip the gradient harder")]
+    Diverged {
+        /// The step.
+        step: usize,
+        /// The loss.
+        loss: f64,
+    },
+    /// The training was told to stop; it goes on from its checkpoint.
+    #[error("stopped after {step} of {steps} steps: the same command goes on from there")]
+    TrainingStopped {
+        /// Steps that were done.
+        step: usize,
+        /// Steps of the recipe.
+        steps: usize,
+    },
     /// The arithmetic failed; on the CPU that means memory.
     #[error("the network failed: {0}")]
     Arithmetic(#[source] Box<dyn std::error::Error + Send + Sync>),

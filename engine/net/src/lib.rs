@@ -18,6 +18,7 @@ mod network;
 mod plan;
 mod reach;
 mod shape;
+mod train;
 mod unet;
 mod weights;
 
@@ -28,3 +29,7 @@ pub use frame::{FRAME, WINDOW_HU};
 pub use manifest::{Entry, Kind};
 pub use measure::{Bench, process_cpu_s};
 pub use network::Network;
+pub use train::{
+    Curves, Example, Examples, Origin, Recipe, Saved, Slice, Stage, Start, Trained, Validation,
+    train_unet,
+};

@@ -11,7 +11,7 @@ use ndarray::{Array2, Axis};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::forward::{Slice, Slices, StepTime};
-use crate::frame::{FRAME, Framing};
+use crate::frame::{FRAME, Patch};
 use crate::{NetError, Network};
 
 /// CPU time of this thread, seconds.
@@ -48,10 +48,10 @@ impl Bench {
     /// The slices of a head, computed where the head needs it.
     pub fn head(volume: &Volume, head: &Head) -> Self {
         let (n_z, n_y, n_x) = volume.dim();
-        let framing = Framing::of((n_y, n_x));
+        let frame = Patch::whole((n_y, n_x));
         let slice = |z| Slice {
-            windowed: framing.cut(volume.slice(z)),
-            wanted: Some(framing.cut_head(head.voxels().index_axis(Axis(0), z))),
+            windowed: frame.cut(volume.slice(z)),
+            wanted: Some(frame.map(false, |at| head.voxels()[[z, at.0, at.1]])),
         };
         let with_head = (0..n_z).filter(|&z| head.slice_box(z).is_some());
         Self { slices: with_head.map(slice).collect() }

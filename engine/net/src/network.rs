@@ -18,7 +18,7 @@ use ndarray::{Array2, Array3, ArrayView2, Axis};
 use crate::cpu::path::on_lanes;
 use crate::cpu::unet::Cpu;
 use crate::forward::{Forward, Slice, Slices};
-use crate::frame::{FRAME, Framing};
+use crate::frame::{FRAME, Patch};
 use crate::manifest::{self, Entry};
 use crate::plan::Plan;
 use crate::shape::Shape;
@@ -114,18 +114,18 @@ impl Network {
             return Err(NetError::Cancelled { done: 0, total });
         }
         let (_, n_y, n_x) = volume.dim();
-        let framing = Framing::of((n_y, n_x));
+        let frame = Patch::whole((n_y, n_x));
         let head_of = |z: usize| head.voxels().index_axis(Axis(0), z);
         let make = |index: usize| Slice {
-            windowed: framing.cut(volume.slice(with_head[index])),
-            wanted: Some(framing.cut_head(head_of(with_head[index]))),
+            windowed: frame.cut(volume.slice(with_head[index])),
+            wanted: Some(frame.map(false, |at| head_of(with_head[index])[at])),
         };
         let mut probability = Array3::zeros(volume.dim());
         let (mut done, mut stopped) = (0, false);
         let mut paste = |index: usize, computed: Array2<f32>| {
             let z = with_head[index];
             let out = probability.index_axis_mut(Axis(0), z);
-            framing.paste(computed.view(), head_of(z), out);
+            frame.paste(computed.view(), head_of(z), out);
             done += 1;
             let flow = progress(done, total);
             stopped = flow.is_break();
@@ -198,10 +198,9 @@ fn shape_of(entry: &Entry) -> Result<Shape, NetError> {
 /// Part of the head's voxels that the frame does not show.
 fn cut_away(head: &Head) -> f64 {
     let (_, n_y, n_x) = head.voxels().dim();
-    let framing = Framing::of((n_y, n_x));
     let (mut inside, mut outside) = (0_usize, 0_usize);
     for ((_, y, x), _) in head.voxels().indexed_iter().filter(|&(_, &here)| here) {
-        if framing.shows((y, x)) {
+        if Patch::shows((n_y, n_x), (y, x)) {
             inside += 1;
         } else {
             outside += 1;

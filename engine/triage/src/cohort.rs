@@ -95,6 +95,7 @@ impl Making<'_> {
             Masks::Network => Some(Network::load(
                 &self.settings.weights_dirs(),
                 &self.settings.config.score.network,
+                None,
             )?),
         };
         let out = OpenOptions::new()

@@ -54,7 +54,7 @@ enum Command {
     Doctor(doctor::Doctor),
     /// Install, list and check plugins
     Plugin(plugin::Plugin),
-    /// Train a scorer on phantoms
+    /// Train a scorer on phantoms, or the network on slices
     Train(train::Train),
     /// Measure accuracy on data that training never saw
     Evaluate(evaluate::Evaluate),

@@ -70,7 +70,7 @@ fn examine(settings: &Settings) -> Vec<Finding> {
     let mut findings = vec![Finding { what: "config", found: Ok(file) }];
     findings.push(Finding { what: "data", found: data(settings) });
     findings.push(Finding { what: "engine", found: engine(settings) });
-    let network = Network::load(&settings.weights_dirs(), &config.score.network)
+    let network = Network::load(&settings.weights_dirs(), &config.score.network, None)
         .map(|network| {
             let hash = &network.sha256()[..12];
             format!("{} {hash} on {}; {}", network.name(), network.device(), network.licence())

@@ -1,0 +1,36 @@
+//! The trainer of the segmentation network: examples and a recipe in, weights out.
+//!
+//! It knows the network by what a training needs of it ([`model::Trainable`]) and does the rest:
+//! batches, augmentation, loss, update, validation, checkpoints. The same recipe and the same
+//! examples give the same bits, however many threads there are and however often the training
+//! was stopped and taken up again.
+
+mod adamw;
+mod augment;
+mod batch;
+mod checkpoint;
+mod entry;
+mod examples;
+mod filter;
+mod lanes;
+mod loss;
+mod model;
+mod network;
+mod random;
+mod recipe;
+#[cfg(test)]
+mod reference;
+mod run;
+mod start;
+mod state_dict;
+#[cfg(test)]
+mod toy;
+mod validate;
+mod widen;
+
+pub use entry::{Saved, Trained, train_unet};
+pub use examples::{Example, Examples, Origin, Slice};
+pub use recipe::Recipe;
+pub use run::{Curves, Stage};
+pub use start::Start;
+pub use validate::Validation;

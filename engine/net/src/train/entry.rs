@@ -1,0 +1,65 @@
+//! The way into the trainer from outside of this crate.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use super::examples::Examples;
+use super::network::network;
+use super::recipe::Recipe;
+use super::run::{Curves, Job, Stage};
+use super::start::Start;
+use super::state_dict::{f16_file, replace};
+use crate::NetError;
+use crate::shape::Shape;
+use crate::weights::sha256;
+
+/// The checkpoint in its folder.
+const CHECKPOINT: &str = "checkpoint.safetensors";
+
+/// A trained network, in memory.
+#[derive(Debug)]
+pub struct Trained {
+    /// How the training went.
+    pub curves: Curves,
+    parameters: Vec<f32>,
+    shape: Shape,
+}
+
+/// What the manifest must say about weights that were written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Saved {
+    /// SHA-256 of the file, hex.
+    pub sha256: String,
+    /// Number of weights and biases.
+    pub parameters: usize,
+}
+
+impl Trained {
+    /// Writes the weights as f16; the file is there whole or not at all.
+    pub fn save(&self, path: &Path) -> Result<Saved, NetError> {
+        let bytes = f16_file(path, self.shape, &self.parameters)?;
+        replace(path, &bytes)?;
+        Ok(Saved { sha256: sha256(&bytes), parameters: self.parameters.len() })
+    }
+}
+
+/// Trains the segmentation network from `start` on `threads` threads.
+///
+/// The folder `checkpoints` is where it goes on from when it was stopped. `progress` is called
+/// after every step; `Break` stops the training, which is then an error. The result is the
+/// running average of the weights with the best validation.
+pub fn train_unet(
+    recipe: &Recipe,
+    examples: &Examples,
+    start: Start,
+    checkpoints: &Path,
+    threads: usize,
+    progress: &mut dyn FnMut(Stage) -> ControlFlow<()>,
+) -> Result<Trained, NetError> {
+    let shape = recipe.shape()?;
+    let checkpoint = checkpoints.join(CHECKPOINT);
+    let job = Job { recipe, examples, checkpoint: &checkpoint, threads };
+    let state = job.train(network(shape), start.parameters, progress)?;
+    let (parameters, curves) = state.kept();
+    Ok(Trained { curves, parameters, shape })
+}

@@ -1,0 +1,305 @@
+//! The shipped scorers, trained on phantoms, with their threshold profiles.
+//!
+//! Three cohorts that share no case: one trains, one chooses the thresholds, one is reported on.
+//! The first two are enriched like the paper's development cohort, the third is like its clinical
+//! one. All labels are simulated.
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use ichor_core::{Profile, Threshold, UnitId};
+use ichor_study::phantom::Cohort;
+use ichor_study::stats::{self, Confusion, Criterion, Scored};
+
+use crate::cohort::{Making, Masks, Table};
+use crate::command::plugin;
+use crate::command::progress::Progress;
+use crate::command::score::print;
+use crate::{Settings, TriageError, clock};
+
+/// Features, model, threshold profiles. The labels are simulated.
+#[derive(Args)]
+pub(crate) struct Scorer {
+    /// Cases of the development cohort (seed 1) that train
+    #[arg(long, default_value_t = 1899)]
+    n: usize,
+    /// Further cases of the development cohort (seed 2) that choose the thresholds
+    #[arg(long, default_value_t = 615)]
+    choosing: usize,
+    /// Cases of the clinical cohort (seed 3) that the profiles report on
+    #[arg(long, default_value_t = 615)]
+    reporting: usize,
+    /// Source folder of the plugin, which gets the model [default: the shipped one]
+    #[arg(long, value_name = "DIR")]
+    plugin: Option<PathBuf>,
+    /// Folder that gets the threshold profiles [default: profiles beside the weights]
+    #[arg(long, value_name = "DIR")]
+    profiles: Option<PathBuf>,
+    /// Trees of the boosting
+    #[arg(long, value_name = "N")]
+    trees: Option<usize>,
+    /// Splits from root to leaf of the boosting
+    #[arg(long, value_name = "N")]
+    depth: Option<usize>,
+    /// Share of each tree that is added
+    #[arg(long, value_name = "SHARE")]
+    rate: Option<f64>,
+    /// Share of the inputs that each tree may use
+    #[arg(long, value_name = "SHARE")]
+    column_share: Option<f64>,
+    /// Folder in which described cases are kept between runs
+    #[arg(long, value_name = "DIR", default_value = "checkpoints/cohorts")]
+    kept_in: PathBuf,
+}
+
+/// Which of the shipped scorers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Boosting,
+    Signature,
+}
+
+impl Kind {
+    /// Plugin folder, plugin id, unit.
+    fn names(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Boosting => ("boosting", "org.ichor.boosting", "boosting"),
+            Self::Signature => ("radiomics", "org.ichor.radiomics", "signature"),
+        }
+    }
+}
+
+impl Scorer {
+    pub(crate) fn run(&self, kind: Kind, settings: &Settings) -> Result<(), TriageError> {
+        let (folder, plugin_id, unit) = kind.names();
+        let source = match &self.plugin {
+            Some(folder) => folder.clone(),
+            None => shipped_source(settings, folder)?,
+        };
+        let table = |cohort: &Cohort| self.table(kind, settings, cohort);
+        let train = table(&Cohort::development(self.n, 1))?;
+        let choose = table(&Cohort::development(self.choosing, 2))?;
+        let report = table(&Cohort::clinical(self.reporting, 3))?;
+        let model = self.model(kind, &train)?;
+        let path = source.join(format!("{unit}.model"));
+        fs::write(&path, model.text())
+            .map_err(|source| TriageError::file("write", &path, source))?;
+        print(&format!("{} cases trained {}", train.rows.len(), path.display()))?;
+
+        let scorer = UnitId { plugin: plugin_id.to_owned(), unit: unit.to_owned() };
+        let installed = plugin::install(settings, &source, None)?;
+        let (chosen_on, reported_on) = (model.risks(&choose), model.risks(&report));
+        let stamp = Stamp {
+            scorer: &scorer,
+            version: installed.version().to_owned(),
+            weights_sha256: installed.weights_sha256(unit)?,
+            tuned_on: format!(
+                "phantom development cohort, seed 2, n {}, HE {:.1} %, simulated labels; reported on the phantom clinical cohort, seed 3",
+                choose.rows.len(),
+                prevalence(&choose) * 100.0
+            ),
+        };
+        let folder = self.profiles_folder(settings)?.join(plugin_id).join(unit);
+        for (name, criterion, threshold) in thresholds(&chosen_on, &choose.expands)? {
+            let profile = stamp.profile(name, criterion, threshold, &reported_on, &report)?;
+            write_profile(&profile, &folder)?;
+        }
+        for (name, risks, table) in [
+            ("trained on", model.risks(&train), &train),
+            ("thresholds chosen on", chosen_on, &choose),
+            ("reported on", reported_on, &report),
+        ] {
+            let auc = stats::auc(&Scored::new(&risks, &table.expands)?);
+            let bayes = stats::auc(&Scored::new(&table.bayes, &table.expands)?);
+            let sure = auc.interval.map(|i| format!("({:.3}-{:.3})", i.low, i.high));
+            print(&format!(
+                "{name:<21} n {:>5}  AUC {:.3} {}  Bayes {:.3}",
+                risks.len(),
+                auc.value,
+                sure.unwrap_or_default(),
+                bayes.value
+            ))?;
+        }
+        Ok(())
+    }
+
+    fn table(
+        &self,
+        kind: Kind,
+        settings: &Settings,
+        cohort: &Cohort,
+    ) -> Result<Table, TriageError> {
+        let making = Making { settings, cohort, masks: Masks::Truth, kept_in: &self.kept_in };
+        let mut progress = Progress::new("case");
+        let mut table = making.table(&mut |done, of| progress.at(done, of))?;
+        if kind == Kind::Signature {
+            table.keep(|name| name.starts_with("original_"));
+        }
+        Ok(table)
+    }
+
+    fn model(&self, kind: Kind, table: &Table) -> Result<Model, TriageError> {
+        let failed = |words: String| TriageError::Input(format!("training: {words}"));
+        let Table { names, rows, expands, .. } = table;
+        if kind == Kind::Signature {
+            let settings = ichor_radiomics::TrainSettings::default();
+            return ichor_radiomics::train_signature(names, rows, expands, settings)
+                .map(Model::Signature)
+                .map_err(|error| failed(error.to_string()));
+        }
+        let plain = ichor_boosting::TrainSettings::default();
+        let settings = ichor_boosting::TrainSettings {
+            trees: self.trees.unwrap_or(plain.trees),
+            depth: self.depth.unwrap_or(plain.depth),
+            rate: self.rate.unwrap_or(plain.rate),
+            column_share: self.column_share.unwrap_or(plain.column_share),
+            ..plain
+        };
+        let mut progress = Progress::new("tree");
+        let mut shown = |done, _loss| {
+            progress.at(done, settings.trees);
+            ControlFlow::Continue(())
+        };
+        ichor_boosting::train(names, rows, expands, &settings, &mut shown)
+            .map(Model::Boosting)
+            .map_err(|error| failed(error.to_string()))
+    }
+
+    fn profiles_folder(&self, settings: &Settings) -> Result<PathBuf, TriageError> {
+        if let Some(folder) = &self.profiles {
+            return Ok(folder.clone());
+        }
+        let weights = settings.weights_dirs().into_iter().find(|dir| dir.is_dir());
+        weights.map(|dir| dir.join("profiles")).ok_or_else(|| {
+            TriageError::Input(
+                "no weights folder beside this program: name --profiles".to_owned(),
+            )
+        })
+    }
+}
+
+fn shipped_source(settings: &Settings, folder: &str) -> Result<PathBuf, TriageError> {
+    let shipped = plugin::shipped(settings)?;
+    shipped.into_iter().find(|path| path.ends_with(folder)).ok_or_else(|| {
+        TriageError::Input(format!(
+            "the plugin {folder} is not beside this program: name --plugin"
+        ))
+    })
+}
+
+fn prevalence(table: &Table) -> f64 {
+    let n_expands = table.expands.iter().filter(|&&expands| expands).count();
+    n_expands as f64 / table.expands.len() as f64
+}
+
+/// A trained scorer.
+enum Model {
+    Boosting(ichor_boosting::Model),
+    Signature(ichor_radiomics::Signature),
+}
+
+impl Model {
+    fn text(&self) -> String {
+        match self {
+            Self::Boosting(model) => model.to_text(),
+            Self::Signature(model) => model.to_text(),
+        }
+    }
+
+    /// The risk of every row of `table`, whose columns are those it was trained on.
+    fn risks(&self, table: &Table) -> Vec<f64> {
+        let logit = |row: &Vec<f64>| match self {
+            Self::Boosting(model) => model.log_odds(row),
+            Self::Signature(model) => {
+                // A name whose value never changed has no term.
+                let inputs: Vec<f64> = model
+                    .terms()
+                    .iter()
+                    .map(|term| {
+                        let at = table.names.iter().position(|name| *name == term.name);
+                        at.map_or(f64::NAN, |at| row[at])
+                    })
+                    .collect();
+                model.log_odds(&inputs, &mut vec![0.0; inputs.len()])
+            }
+        };
+        table.rows.iter().map(|row| 1.0 / (1.0 + (-logit(row)).exp())).collect()
+    }
+}
+
+/// Name, criterion and threshold of the shipped profiles.
+fn thresholds(
+    risks: &[f64],
+    expands: &[bool],
+) -> Result<Vec<(&'static str, Criterion, f64)>, TriageError> {
+    let scored = Scored::new(risks, expands)?;
+    let profiles = [
+        ("youden", Criterion::Youden),
+        ("rule-out", Criterion::Sensitivity(0.95)),
+        ("rule-in", Criterion::Specificity(0.90)),
+    ];
+    profiles
+        .into_iter()
+        .map(|(name, criterion)| {
+            Ok((name, criterion, stats::choose_threshold(&scored, criterion)?))
+        })
+        .collect()
+}
+
+/// What all profiles of one training share.
+struct Stamp<'a> {
+    scorer: &'a UnitId,
+    version: String,
+    weights_sha256: String,
+    tuned_on: String,
+}
+
+impl Stamp<'_> {
+    fn profile(
+        &self,
+        name: &str,
+        criterion: Criterion,
+        threshold: f64,
+        risks: &[f64],
+        report: &Table,
+    ) -> Result<Profile, TriageError> {
+        let at = Confusion::at(&Scored::new(risks, &report.expands)?, threshold);
+        let threshold = Threshold::new(threshold)
+            .map_err(|error| TriageError::Input(format!("profile {name}: {error}")))?;
+        Ok(Profile {
+            name: name.to_owned(),
+            scorer: self.scorer.clone(),
+            plugin_version: self.version.clone(),
+            weights_sha256: self.weights_sha256.clone(),
+            threshold,
+            criterion: criterion.to_string(),
+            tuned_on: self.tuned_on.clone(),
+            simulated_labels: true,
+            apparent: false,
+            prevalence: prevalence(report),
+            sensitivity: at.sensitivity(),
+            specificity: at.specificity(),
+            date: jiff::Timestamp::from_millisecond(clock::now().0)
+                .map(|now| now.strftime("%Y-%m-%d").to_string())
+                .unwrap_or_default(),
+        })
+    }
+}
+
+fn write_profile(profile: &Profile, folder: &Path) -> Result<(), TriageError> {
+    let path = folder.join(format!("{}.toml", profile.name));
+    let text = profile.to_toml().map_err(|error| TriageError::Input(error.to_string()))?;
+    fs::create_dir_all(folder)
+        .and_then(|()| fs::write(&path, text))
+        .map_err(|source| TriageError::file("write", &path, source))?;
+    print(&format!(
+        "{:<9} threshold {:.3}, sensitivity {:.3}, specificity {:.3}: {}",
+        profile.name,
+        profile.threshold.probability(),
+        profile.sensitivity.value,
+        profile.specificity.value,
+        path.display()
+    ))
+}
