@@ -19,5 +19,6 @@ pub(crate) mod peak;
 pub(crate) mod pixelwise;
 pub(crate) mod portable;
 pub(crate) mod tile;
+pub(crate) mod winograd;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod x86;

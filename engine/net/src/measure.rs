@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use ichor_core::{Head, Volume};
-use ndarray::{Array2, Axis};
+use ndarray::Array2;
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::forward::{Slice, Slices, StepTime};

@@ -9,7 +9,9 @@ use crate::kernels::convolve::{Target, convolve, convolve_down, convolve_up};
 use crate::kernels::lanes::Lanes;
 use crate::kernels::maps::{BLOCK, Maps, Span, lanes_of};
 use crate::kernels::pack::Packed;
-use crate::kernels::pixelwise;
+use crate::kernels::portable::Portable;
+use crate::kernels::winograd::Transformed;
+use crate::kernels::{pixelwise, winograd};
 use crate::plan::{Plan, Step};
 
 use super::layers::{Layer, block_of, layers, n_blocks, n_skipped};
@@ -21,6 +23,8 @@ pub(crate) struct Tape {
     /// Gradients of the loss by the maps; nothing for the input.
     back: Vec<Maps<f32>>,
     logits: Vec<f32>,
+    /// What a convolution needs besides its maps.
+    room: Aligned<f32>,
     dim: (usize, usize),
 }
 
@@ -46,6 +50,16 @@ impl Tape {
     }
 }
 
+/// Weights that take the gradient by a step's output to that by its input, with their biases of
+/// zero.
+#[derive(Debug)]
+enum Turned {
+    Convolve(Transformed<f32>, Aligned<f32>),
+    Up(Packed<f32>, Aligned<f32>),
+    /// Nothing to weigh, or nothing that asks for the gradient.
+    None,
+}
+
 /// A plan with its weights, packed for both ways.
 #[derive(Debug)]
 pub(crate) struct Differentiable {
@@ -53,7 +67,7 @@ pub(crate) struct Differentiable {
     tensors: Vec<(String, Vec<usize>)>,
     layers: Vec<Layer<f32>>,
     /// Of every convolution, its weights turned around.
-    turned: Vec<Option<(Packed<f32>, Aligned<f32>)>>,
+    turned: Vec<Turned>,
 }
 
 impl Differentiable {
@@ -71,7 +85,7 @@ impl Differentiable {
     pub(crate) fn take(&mut self, parameters: &[f32]) {
         let tensors = &self.tensors;
         let of = |name: &str| place(tensors, name).map_or(&[][..], |place| &parameters[place]);
-        self.layers = layers(&self.plan, 1, &of);
+        self.layers = layers::<Portable>(&self.plan, &of);
         self.turned =
             self.plan.steps.iter().map(|step| turned(&self.plan, step, &of)).collect();
     }
@@ -116,6 +130,22 @@ impl Differentiable {
                 ) => {
                     let target = Target { maps, block: 0, spans };
                     convolve::<L>((source, 0), (weights, bias), *dilation, true, target);
+                }
+                (
+                    Step::Convolve { dilation, .. },
+                    Layer::Winograd(weights, bias),
+                    Some(maps),
+                ) => {
+                    let target = Target { maps, block: 0, spans };
+                    let (seen, room) = ((source, 0), &mut tape.room);
+                    winograd::convolve::<L>(
+                        seen,
+                        (weights, bias),
+                        *dilation,
+                        true,
+                        target,
+                        room,
+                    );
                 }
                 (Step::Up { target: slot, .. }, Layer::Up(corners, bias), Some(maps)) => {
                     let block = n_skipped(&self.plan, *slot);
@@ -203,11 +233,12 @@ impl Differentiable {
                 }
             }
         }
-        if let Some((weights, zeros)) = &self.turned[at] {
+        if let Turned::Convolve(weights, zeros) = &self.turned[at] {
             let mut into = std::mem::take(&mut tape.back[source]);
             let spans = Span::all(into.dim());
             let to = Target { maps: &mut into, block: 0, spans: &spans };
-            convolve::<L>((&tape.back[target], 0), (weights, zeros), dilation, false, to);
+            let (seen, room) = ((&tape.back[target], 0), &mut tape.room);
+            winograd::convolve::<L>(seen, (weights, zeros), dilation, false, to, room);
             tape.back[source] = into;
         }
     }
@@ -237,7 +268,7 @@ impl Differentiable {
                 }
             }
         }
-        if let Some((weights, zeros)) = &self.turned[at] {
+        if let Turned::Up(weights, zeros) = &self.turned[at] {
             let mut into = std::mem::take(&mut tape.back[source]);
             let spans = Span::all(into.dim());
             let to = Target { maps: &mut into, block: 0, spans: &spans };
@@ -265,34 +296,30 @@ fn place(tensors: &[(String, Vec<usize>)], name: &str) -> Option<std::ops::Range
     None
 }
 
-/// The weights that take the gradient by a step's output to that by its input.
-fn turned<'a>(
-    plan: &Plan,
-    step: &Step,
-    of: &dyn Fn(&str) -> &'a [f32],
-) -> Option<(Packed<f32>, Aligned<f32>)> {
+fn turned<'a>(plan: &Plan, step: &Step, of: &dyn Fn(&str) -> &'a [f32]) -> Turned {
     let source = step.source();
     if source == 0 {
-        return None;
+        return Turned::None;
     }
     let groups = &plan.slots[source].groups;
     let n_in: usize = groups.iter().sum();
+    let zeros = || Aligned::zeroed(lanes_of(groups, BLOCK).len());
     let weight = of(&format!("{}.weight", step.name()));
-    let packed = match *step {
+    match *step {
         Step::Convolve { channels, .. } => {
-            Packed::new((groups, &[channels]), 9, (BLOCK, 1), |i, o, tap| {
+            let products = Transformed::new((groups, &[channels]), |i, o, tap| {
                 weight[(o * n_in + i) * 9 + 8 - tap]
-            })
+            });
+            Turned::Convolve(products, zeros())
         }
         Step::Up { channels, .. } => {
-            Packed::new((groups, &[channels]), 4, (BLOCK, 1), |i, o, tap| {
+            let packed = Packed::new((groups, &[channels]), 4, (BLOCK, 1), |i, o, tap| {
                 weight[(i * channels + o) * 4 + tap]
-            })
+            });
+            Turned::Up(packed, zeros())
         }
-        Step::Pool { .. } | Step::Logits { .. } => return None,
-    };
-    let zeros = Aligned::zeroed(packed.n_out() * BLOCK);
-    Some((packed, zeros))
+        Step::Pool { .. } | Step::Logits { .. } => Turned::None,
+    }
 }
 
 #[cfg(test)]

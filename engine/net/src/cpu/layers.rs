@@ -1,8 +1,10 @@
 //! Weights of a plan's steps, packed for the kernels.
 
 use crate::kernels::aligned::{Aligned, Number};
+use crate::kernels::lanes::Lanes;
 use crate::kernels::maps::{BLOCK, Maps};
 use crate::kernels::pack::{Packed, biases};
+use crate::kernels::winograd::Transformed;
 use crate::plan::{Plan, Step};
 
 /// Channels that lie together in the input of a network.
@@ -13,6 +15,8 @@ pub(crate) const INPUT_BLOCK: usize = 2;
 pub(crate) enum Layer<T> {
     /// A 3x3 convolution.
     Convolve(Packed<T>, Aligned<f32>),
+    /// A 3x3 convolution by Winograd's products.
+    Winograd(Transformed<T>, Aligned<f32>),
     /// An up-convolution by the corners of its 2x2 kernel, row by row.
     Up([Packed<T>; 4], Aligned<f32>),
     /// Nothing to weigh.
@@ -36,27 +40,24 @@ pub(crate) fn n_skipped(plan: &Plan, slot: usize) -> usize {
     plan.slots[slot].groups[0].div_ceil(block_of(slot))
 }
 
-/// Packs the weights of every step; `of` gives a tensor by name, `step` channels go into one
-/// multiply-add.
-pub(crate) fn layers<'a, T: Number>(
+/// Packs the weights of every step for the lanes `L`; `of` gives a tensor by name.
+pub(crate) fn layers<'a, L: Lanes>(
     plan: &Plan,
-    step: usize,
     of: &dyn Fn(&str) -> &'a [f32],
-) -> Vec<Layer<T>> {
-    plan.steps.iter().map(|this| layer(plan, this, step, of)).collect()
+) -> Vec<Layer<L::Number>> {
+    plan.steps.iter().map(|this| layer::<L>(plan, this, of)).collect()
 }
 
-fn layer<'a, T: Number>(
+fn layer<'a, L: Lanes>(
     plan: &Plan,
     this: &Step,
-    step: usize,
     of: &dyn Fn(&str) -> &'a [f32],
-) -> Layer<T> {
+) -> Layer<L::Number> {
     let groups = &plan.slots[this.source()].groups;
     let n_in: usize = groups.iter().sum();
     let weight = of(&format!("{}.weight", this.name()));
     let bias = of(&format!("{}.bias", this.name()));
-    let block = (block_of(this.source()), step);
+    let block = (block_of(this.source()), L::STEP);
     match *this {
         Step::Convolve { source: 0, channels, .. } if n_in == 1 => {
             // The second lane holds what rounding took from the pixel: the same weights.
@@ -64,6 +65,12 @@ fn layer<'a, T: Number>(
                 weight[o * 9 + tap]
             });
             Layer::Convolve(packed, biases(bias, &[channels]))
+        }
+        Step::Convolve { source: 1.., channels, .. } if L::WINOGRAD => {
+            let products = Transformed::new((&[channels], groups), |o, i, tap| {
+                weight[(o * n_in + i) * 9 + tap]
+            });
+            Layer::Winograd(products, biases(bias, &[channels]))
         }
         Step::Convolve { channels, .. } => {
             let packed = Packed::new((&[channels], groups), 9, block, |o, i, tap| {

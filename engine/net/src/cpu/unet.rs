@@ -12,11 +12,12 @@ use ndarray::Array2;
 
 use crate::bits::Bits;
 use crate::forward::{Done, Forward, Slice, Slices, StepTime};
+use crate::kernels::aligned::Aligned;
 use crate::kernels::convolve::{Target, convolve, convolve_up};
 use crate::kernels::lanes::Lanes;
 use crate::kernels::maps::{BLOCK, HALO, Maps};
 use crate::kernels::peak::peak;
-use crate::kernels::pixelwise;
+use crate::kernels::{pixelwise, winograd};
 use crate::measure::thread_cpu_s;
 use crate::plan::{Plan, Step};
 use crate::reach::{self, Part};
@@ -44,16 +45,19 @@ pub(crate) struct Cpu<L: Lanes> {
 pub(crate) struct Work<T> {
     maps: Vec<Maps<T>>,
     logits: Vec<f32>,
+    /// What a convolution needs besides its maps.
+    room: Aligned<T>,
     dim: (usize, usize),
 }
 
 impl<L: Lanes> Cpu<L> {
     /// Packs the weights, `of` by name, of `plan`.
     pub(crate) fn new<'a>(path: Path, plan: Plan, of: &dyn Fn(&str) -> &'a [f32]) -> Self {
-        let layers = layers(&plan, L::STEP, of);
+        let layers = layers::<L>(&plan, of);
         let buffers = Buffers::assign(&plan);
         let mut cpu =
             Self { path, layers, air: Vec::new(), buffers, plan, spare: Mutex::default() };
+        cpu.air = vec![Vec::new(); cpu.plan.steps.len()];
         cpu.air = cpu.of_air();
         cpu
     }
@@ -61,7 +65,7 @@ impl<L: Lanes> Cpu<L> {
     /// Maps for slices of `dim`, `(y, x)`.
     pub(crate) fn work(&self, dim: (usize, usize)) -> Work<L::Number> {
         let maps = self.buffers.maps(&self.plan, dim);
-        Work { maps, logits: vec![0.0; dim.0 * dim.1], dim }
+        Work { maps, logits: vec![0.0; dim.0 * dim.1], room: Aligned::default(), dim }
     }
 
     /// Bytes of maps that a thread holds for slices of `dim`.
@@ -75,7 +79,7 @@ impl<L: Lanes> Cpu<L> {
 
     fn spare(&self) -> Work<L::Number> {
         let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        spare.unwrap_or_else(|| Work { maps: Vec::new(), logits: Vec::new(), dim: (0, 0) })
+        spare.unwrap_or_else(|| self.work((0, 0)))
     }
 
     fn keep(&self, work: Work<L::Number>) {
@@ -148,11 +152,13 @@ impl<L: Lanes> Cpu<L> {
         let spans = &part.spans[..];
         match (step, layer, &mut target) {
             (Step::Convolve { dilation, .. }, Layer::Convolve(weights, bias), Some(maps)) => {
-                if !part.air.is_empty() {
-                    pixelwise::fill(maps, 0, &self.air[at], &part.air);
-                }
                 let target = Target { maps, block: 0, spans };
                 convolve::<L>((source, 0), (weights, bias), *dilation, true, target);
+            }
+            (Step::Convolve { dilation, .. }, Layer::Winograd(weights, bias), Some(maps)) => {
+                let target = Target { maps, block: 0, spans };
+                let (seen, room) = ((source, 0), &mut work.room);
+                winograd::convolve::<L>(seen, (weights, bias), *dilation, true, target, room);
             }
             (Step::Up { target: slot, .. }, Layer::Up(corners, bias), Some(maps)) => {
                 let block = n_skipped(&self.plan, *slot);
@@ -163,9 +169,6 @@ impl<L: Lanes> Cpu<L> {
                 }
             }
             (Step::Pool { target: slot, .. }, _, Some(maps)) => {
-                if !part.air.is_empty() {
-                    pixelwise::fill(maps, 0, &self.air[at], &part.air);
-                }
                 pixelwise::pool::<L>(source, n_skipped(&self.plan, *slot), maps, spans);
             }
             (Step::Logits { .. }, Layer::Logits(weights, bias), _) => {
@@ -173,7 +176,9 @@ impl<L: Lanes> Cpu<L> {
             }
             _ => {}
         }
-        if let (Some(slot), Some(maps)) = (target_slot, target) {
+        if let (Some(slot), Some(mut maps)) = (target_slot, target) {
+            // Last, because a convolution may write beside its spans.
+            pixelwise::fill(&mut maps, 0, &self.air[at], &part.air);
             work.maps[self.buffers.of(slot)] = maps;
         }
     }

@@ -23,6 +23,8 @@ pub(crate) unsafe trait Lanes: Copy + Send + Sync + 'static {
     const PIXELS: usize;
     /// Whether a tile holds two blocks of output channels.
     const TWO_BLOCKS: bool;
+    /// Whether Winograd's products may take the place of a convolution's.
+    const WINOGRAD: bool;
     /// Input channels whose weight gradients are summed in registers at once.
     const SUMS: usize;
 

@@ -25,6 +25,7 @@ unsafe impl Lanes for Portable {
     const STEP: usize = 1;
     const PIXELS: usize = 2;
     const TWO_BLOCKS: bool = false;
+    const WINOGRAD: bool = true;
     const SUMS: usize = 2;
 
     #[inline(always)]

@@ -36,6 +36,7 @@ unsafe impl Lanes for Avx2 {
     const STEP: usize = 1;
     const PIXELS: usize = 6;
     const TWO_BLOCKS: bool = false;
+    const WINOGRAD: bool = true;
     const SUMS: usize = 4;
 
     #[inline]
@@ -197,6 +198,7 @@ unsafe impl Lanes for Avx512 {
     type Pixel = __m512;
 
     const STEP: usize = 1;
+    const WINOGRAD: bool = true;
 
     #[inline]
     unsafe fn with<W: Work<Self>>(work: W) {
@@ -249,6 +251,7 @@ unsafe impl Lanes for Avx512Bf16 {
     type Pixel = __m512bh;
 
     const STEP: usize = 2;
+    const WINOGRAD: bool = false;
 
     #[inline]
     unsafe fn with<W: Work<Self>>(work: W) {
