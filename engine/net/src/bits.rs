@@ -4,9 +4,6 @@ use ndarray::ArrayView2;
 
 use crate::kernels::maps::Span;
 
-/// Pixels that are computed together: a part of a row, aligned.
-pub(crate) const CELL: usize = 8;
-
 /// A set of pixels of a map of `(y, x)`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Bits {
@@ -104,7 +101,7 @@ impl Bits {
 
     /// All pixels that a 3x3 kernel of this dilation sees from here.
     pub(crate) fn seen(&self, dilation: usize) -> Self {
-        let d = dilation as isize;
+        let d = dilation.cast_signed();
         let mut rows = self.moved(0, d);
         rows.add(self);
         rows.add(&self.moved(0, -d));
@@ -116,7 +113,7 @@ impl Bits {
 
     /// Pixels whose whole 3x3 kernel of this dilation lies in the set and in the map.
     pub(crate) fn seeing_only(&self, dilation: usize) -> Self {
-        let d = dilation as isize;
+        let d = dilation.cast_signed();
         let rows = self.and(&self.moved(0, d)).and(&self.moved(0, -d));
         rows.and(&rows.moved(d, 0)).and(&rows.moved(-d, 0))
     }
@@ -158,7 +155,8 @@ impl Bits {
         out
     }
 
-    /// All pixels of every cell that holds one.
+    /// All pixels of every cell that holds one: eight pixels of a row, aligned, which are
+    /// computed together.
     pub(crate) fn cells(&self) -> Self {
         let last = self.last();
         let mut out = self.clone();
@@ -263,10 +261,13 @@ mod tests {
                 inside && map.get((y as usize, x as usize)).copied().unwrap_or(false)
             };
             for d in [1, 2] {
-                let d_at = d as isize;
+                let d_at = usize::cast_signed(d);
                 let nine = |y: usize, x: usize| {
                     (0..9).map(move |k| {
-                        at(y as isize + (k / 3 - 1) * d_at, x as isize + (k % 3 - 1) * d_at)
+                        at(
+                            y.cast_signed() + (k / 3 - 1) * d_at,
+                            x.cast_signed() + (k % 3 - 1) * d_at,
+                        )
                     })
                 };
                 check(&bits.seen(d), |y, x| nine(y, x).any(|here| here));
@@ -278,8 +279,7 @@ mod tests {
             check(&bits.halved_all(), |y, x| !four(y, x).contains(&false));
             check(&bits.doubled(), |y, x| map[(y / 2, x / 2)]);
             check(&bits.cells(), |y, x| {
-                (x / CELL * CELL..(x / CELL * CELL + CELL).min(map.dim().1))
-                    .any(|x| map[(y, x)])
+                (x / 8 * 8..(x / 8 * 8 + 8).min(map.dim().1)).any(|x| map[(y, x)])
             });
             let mut n = 0;
             for span in bits.spans() {

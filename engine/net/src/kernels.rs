@@ -9,6 +9,10 @@
 //! One source serves every instruction set: it is written against [`lanes::Lanes`], sixteen
 //! numbers at a time, and compiled once for each of its implementations.
 
+#![expect(unsafe_code, reason = "vector instructions and the memory that they read")]
+#![expect(clippy::inline_always, reason = "what is not inlined is not compiled for the path")]
+#![expect(clippy::needless_range_loop, reason = "registers are counted, and unrolled by index")]
+
 pub(crate) mod aligned;
 pub(crate) mod backward;
 pub(crate) mod convolve;

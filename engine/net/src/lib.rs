@@ -10,7 +10,6 @@ mod forward;
 mod frame;
 #[cfg(test)]
 mod golden;
-#[expect(unsafe_code, reason = "vector instructions and the memory that they read")]
 mod kernels;
 mod manifest;
 mod measure;

@@ -57,18 +57,13 @@ pub(crate) fn parts(plan: &Plan, wanted: &Bits, air: &Bits, dim: (usize, usize))
             }
             Step::Convolve { target, .. } | Step::Pool { target, .. } => {
                 let needed_here = &needed[target];
-                let computed = match &only_air[at] {
-                    Some(air) => {
-                        let cells = needed_here.without(air).cells();
-                        parts[at].air = needed_here.without(&cells).spans();
-                        parts[at].spans = cells.spans();
-                        needed_here.and(&cells)
-                    }
-                    None => {
-                        parts[at].spans = needed_here.cells().spans();
-                        needed_here.clone()
-                    }
+                let cells = match &only_air[at] {
+                    Some(air) => needed_here.without(air).cells(),
+                    None => needed_here.cells(),
                 };
+                parts[at].air = needed_here.without(&cells).spans();
+                parts[at].spans = cells.spans();
+                let computed = needed_here.and(&cells);
                 let seen = match *step {
                     Step::Convolve { dilation, .. } => computed.seen(dilation),
                     _ => computed.doubled(),

@@ -116,10 +116,10 @@ impl<L: Lanes> Cpu<L> {
         }
         let parts = self.parts(slice);
         self.put(work, slice);
-        for at in 0..self.plan.steps.len() {
-            self.step(work, at, &parts[at]);
+        for (at, part) in parts.iter().enumerate() {
+            self.step(work, at, part);
         }
-        Ok(self.sigmoid(work, &parts))
+        Ok(Self::sigmoid(work, &parts))
     }
 
     /// Writes the slice to the input.
@@ -130,7 +130,7 @@ impl<L: Lanes> Cpu<L> {
     }
 
     /// The probability where it was computed, 0 elsewhere.
-    fn sigmoid(&self, work: &Work<L::Number>, parts: &[Part]) -> Array2<f32> {
+    fn sigmoid(work: &Work<L::Number>, parts: &[Part]) -> Array2<f32> {
         let x = work.dim.1;
         let mut out = Array2::zeros(work.dim);
         for span in parts.last().map_or(&[][..], |part| &part.spans) {

@@ -24,12 +24,7 @@ pub(crate) fn by_weights<L: Lanes<Number = f32>>(
 ) {
     assert!(source.dim() == by_output.dim() && (1..=HALO).contains(&dilation));
     assert!(sums.taps() == 9);
-    let (pitch, block) = (source.pitch() as isize, source.block() as isize);
-    let reach = dilation as isize;
-    let taps: [isize; 9] = std::array::from_fn(|k| {
-        let (row, column) = (k as isize / 3 - 1, k as isize % 3 - 1);
-        row * reach * pitch + column * reach * block
-    });
+    let taps = source.nine(dilation);
     if source.block() == BLOCK {
         run::<L, 9, BLOCK, 1>((source, 0), by_output, taps, sums);
     } else {
@@ -48,8 +43,7 @@ pub(crate) fn up_by_weights<L: Lanes<Number = f32>>(
 ) {
     let (y, x) = source.dim();
     assert!(by_output.dim() == (2 * y, 2 * x) && sums.taps() == 4);
-    let pitch = by_output.pitch() as isize;
-    let taps = [0, BLOCK as isize, pitch, pitch + BLOCK as isize];
+    let taps = by_output.four();
     run::<L, 4, BLOCK, 2>((by_output, first), source, taps, sums);
 }
 
@@ -62,13 +56,19 @@ fn run<L: Lanes<Number = f32>, const K: usize, const B: usize, const S: usize>(
 ) {
     assert!(fine.block() == B && sums.block_in() == B && coarse.block() == BLOCK);
     assert!(fine.n_blocks() >= first + sums.n_in() && coarse.n_blocks() >= sums.n_out());
-    let work =
-        Sums::<L, K, B, S> { fine, first, coarse, taps, sums, lanes: std::marker::PhantomData };
+    let work = Weigh::<L, K, B, S> {
+        fine,
+        first,
+        coarse,
+        taps,
+        sums,
+        lanes: std::marker::PhantomData,
+    };
     // SAFETY: the path was chosen for this CPU; the taps stay inside the halo.
     unsafe { L::with(work) }
 }
 
-struct Sums<'a, L, const K: usize, const B: usize, const S: usize> {
+struct Weigh<'a, L, const K: usize, const B: usize, const S: usize> {
     fine: &'a Maps<f32>,
     first: usize,
     coarse: &'a Maps<f32>,
@@ -78,7 +78,7 @@ struct Sums<'a, L, const K: usize, const B: usize, const S: usize> {
 }
 
 impl<L: Lanes<Number = f32>, const K: usize, const B: usize, const S: usize> Work<L>
-    for Sums<'_, L, K, B, S>
+    for Weigh<'_, L, K, B, S>
 {
     #[inline(always)]
     unsafe fn run(self) {

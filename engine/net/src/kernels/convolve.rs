@@ -36,12 +36,7 @@ pub(crate) fn convolve<L: Lanes>(
     let maps = source.0;
     assert!(maps.dim() == target.maps.dim() && inside(target.spans, maps.dim()));
     assert!((1..=HALO).contains(&dilation) && weights.taps() == 9);
-    let (pitch, block) = (maps.pitch() as isize, maps.block() as isize);
-    let reach = dilation as isize;
-    let taps: [isize; 9] = std::array::from_fn(|k| {
-        let (row, column) = (k as isize / 3 - 1, k as isize % 3 - 1);
-        row * reach * pitch + column * reach * block
-    });
+    let taps = maps.nine(dilation);
     let walk = Walk { source_rows: 1, target_rows: 1, offset: (0, 0), target_step: BLOCK };
     if maps.block() == BLOCK {
         run::<L, 9, BLOCK, 1>(source, (weights, bias), taps, rectify, walk, target);
@@ -74,8 +69,7 @@ pub(crate) fn convolve_down<L: Lanes>(
     let (y, x) = target.maps.dim();
     assert!(source.0.dim() == (2 * y, 2 * x) && inside(target.spans, (y, x)));
     assert!(weights.taps() == 4 && source.0.block() == BLOCK);
-    let pitch = source.0.pitch() as isize;
-    let taps = [0, BLOCK as isize, pitch, pitch + BLOCK as isize];
+    let taps = source.0.four();
     let walk = Walk { source_rows: 2, target_rows: 1, offset: (0, 0), target_step: BLOCK };
     run::<L, 4, BLOCK, 2>(source, (weights, bias), taps, false, walk, target);
 }
@@ -212,13 +206,13 @@ impl<L: Lanes, const K: usize, const B: usize, const S: usize> Rows<'_, L, K, B,
         unsafe {
             match n {
                 14 if L::PIXELS >= 14 => {
-                    tile::<L, O, 14, K, B, S>(shared, block, source, target)
+                    tile::<L, O, 14, K, B, S>(shared, block, source, target);
                 }
                 12 if L::PIXELS >= 12 => {
-                    tile::<L, O, 12, K, B, S>(shared, block, source, target)
+                    tile::<L, O, 12, K, B, S>(shared, block, source, target);
                 }
                 10 if L::PIXELS >= 10 => {
-                    tile::<L, O, 10, K, B, S>(shared, block, source, target)
+                    tile::<L, O, 10, K, B, S>(shared, block, source, target);
                 }
                 8 if L::PIXELS >= 8 => tile::<L, O, 8, K, B, S>(shared, block, source, target),
                 6 if L::PIXELS >= 6 => tile::<L, O, 6, K, B, S>(shared, block, source, target),

@@ -36,8 +36,6 @@ pub(crate) unsafe trait Lanes: Copy + Send + Sync + 'static {
 
     /// Sixteen zeros.
     unsafe fn zero() -> Self::Vector;
-    /// Sixteen times the same.
-    unsafe fn splat(value: f32) -> Self::Vector;
     /// Sixteen f32.
     unsafe fn load(from: *const f32) -> Self::Vector;
     /// Sixteen f32.

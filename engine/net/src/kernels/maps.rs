@@ -78,6 +78,21 @@ impl<T: Number> Maps<T> {
         block * self.plane() + (y + HALO) * self.pitch() + (x + HALO) * self.block
     }
 
+    /// From a pixel to those that a 3x3 kernel of this dilation sees, row by row, in numbers.
+    pub(crate) fn nine(&self, dilation: usize) -> [isize; 9] {
+        let (row, column) = (self.pitch() * dilation, self.block * dilation);
+        std::array::from_fn(|k| {
+            let (rows, columns) = (k.cast_signed() / 3 - 1, k.cast_signed() % 3 - 1);
+            rows * row.cast_signed() + columns * column.cast_signed()
+        })
+    }
+
+    /// From the first pixel of a 2x2 square to all four, row by row, in numbers.
+    pub(crate) fn four(&self) -> [isize; 4] {
+        let (row, column) = (self.pitch().cast_signed(), self.block.cast_signed());
+        [0, column, row, row + column]
+    }
+
     /// A row of one block, without the halo.
     pub(crate) fn row(&self, block: usize, y: usize) -> &[T] {
         let start = self.at(block, y, 0);

@@ -40,11 +40,6 @@ unsafe impl Lanes for Portable {
     }
 
     #[inline(always)]
-    unsafe fn splat(value: f32) -> [f32; 16] {
-        [value; 16]
-    }
-
-    #[inline(always)]
     unsafe fn load(from: *const f32) -> [f32; 16] {
         // SAFETY: the caller has sixteen f32 there.
         unsafe { from.cast::<[f32; 16]>().read() }

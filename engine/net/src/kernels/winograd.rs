@@ -86,7 +86,7 @@ pub(crate) fn convolve<L: Lanes>(
     let n_near = (NEAR / (N * BLOCK * weights.n_in * size_of::<L::Number>())).clamp(56, MOST);
     let n_together = n_near / 14 * 14;
     room.resize(N * BLOCK * n_together * (weights.n_in + 2));
-    let work = Patches::<L> {
+    let work = Convolution::<L> {
         source,
         first,
         weights,
@@ -112,7 +112,7 @@ fn patches(spans: &[Span], d: usize, (n_y, n_x): (usize, usize)) -> Vec<(usize, 
     };
     let mut patches = Vec::new();
     let mut wanted = vec![false; n_x.div_ceil(2 * d)];
-    for y in (0..n_y).filter(|y| y / d % 2 == 0) {
+    for y in (0..n_y).filter(|y| (y / d).is_multiple_of(2)) {
         wanted.fill(false);
         for span in of_row(y).chain(of_row(y + d)) {
             wanted[span.x0 / (2 * d)..span.x1.div_ceil(2 * d)].fill(true);
@@ -125,7 +125,7 @@ fn patches(spans: &[Span], d: usize, (n_y, n_x): (usize, usize)) -> Vec<(usize, 
     patches
 }
 
-struct Patches<'a, L: Lanes> {
+struct Convolution<'a, L: Lanes> {
     source: &'a Maps<L::Number>,
     first: usize,
     weights: &'a Transformed<L::Number>,
@@ -138,7 +138,7 @@ struct Patches<'a, L: Lanes> {
     room: &'a mut Aligned<L::Number>,
 }
 
-impl<L: Lanes> Work<L> for Patches<'_, L> {
+impl<L: Lanes> Work<L> for Convolution<'_, L> {
     #[inline(always)]
     unsafe fn run(mut self) {
         let seen = N * BLOCK * self.n_together * self.weights.n_in;
@@ -167,7 +167,7 @@ impl<L: Lanes> Work<L> for Patches<'_, L> {
     }
 }
 
-impl<L: Lanes> Patches<'_, L> {
+impl<L: Lanes> Convolution<'_, L> {
     /// Writes `Bᵀ d B` of every patch, `(product, input block, patch, 16)`.
     #[inline(always)]
     unsafe fn see(&self, patches: &[(usize, usize)], seen: *mut L::Number) {

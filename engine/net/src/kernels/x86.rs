@@ -1,8 +1,10 @@
 //! The instruction sets of x86-64: AVX2 with FMA, AVX-512, AVX-512 with bf16.
 
+#![expect(clippy::cast_ptr_alignment, reason = "every load and store takes any alignment")]
+
 use std::arch::x86_64::{
     __m256, __m256bh, __m256i, __m512, __m512bh, __m512i, _mm256_add_ps, _mm256_fmadd_ps,
-    _mm256_load_si256, _mm256_loadu_ps, _mm256_max_ps, _mm256_set1_ps, _mm256_setzero_ps,
+    _mm256_loadu_ps, _mm256_loadu_si256, _mm256_max_ps, _mm256_set1_ps, _mm256_setzero_ps,
     _mm256_storeu_ps, _mm256_storeu_si256, _mm256_sub_ps, _mm512_add_ps, _mm512_castsi512_ps,
     _mm512_cvtepu16_epi32, _mm512_cvtneps_pbh, _mm512_dpbf16_ps, _mm512_fmadd_ps,
     _mm512_loadu_ps, _mm512_loadu_si512, _mm512_max_ps, _mm512_set1_epi32, _mm512_set1_ps,
@@ -54,12 +56,6 @@ unsafe impl Lanes for Avx2 {
     unsafe fn zero() -> Self::Vector {
         // SAFETY: below `with`.
         unsafe { [_mm256_setzero_ps(); 2] }
-    }
-
-    #[inline(always)]
-    unsafe fn splat(value: f32) -> Self::Vector {
-        // SAFETY: below `with`.
-        unsafe { [_mm256_set1_ps(value); 2] }
     }
 
     #[inline(always)]
@@ -145,12 +141,6 @@ macro_rules! avx512_vectors {
         unsafe fn zero() -> __m512 {
             // SAFETY: below `with`.
             unsafe { _mm512_setzero_ps() }
-        }
-
-        #[inline(always)]
-        unsafe fn splat(value: f32) -> __m512 {
-            // SAFETY: below `with`.
-            unsafe { _mm512_set1_ps(value) }
         }
 
         #[inline(always)]
@@ -268,10 +258,10 @@ unsafe impl Lanes for Avx512Bf16 {
 
     #[inline(always)]
     unsafe fn read(from: *const bf16) -> __m512 {
-        // SAFETY: below `with`; the caller has sixteen bf16 on a 32-byte line there. A bf16 is
+        // SAFETY: below `with`; the caller has sixteen bf16 there. A bf16 is
         // the upper half of the f32 of the same value.
         unsafe {
-            let halves = _mm512_cvtepu16_epi32(_mm256_load_si256(from.cast::<__m256i>()));
+            let halves = _mm512_cvtepu16_epi32(_mm256_loadu_si256(from.cast::<__m256i>()));
             _mm512_castsi512_ps(_mm512_slli_epi32::<16>(halves))
         }
     }
@@ -294,8 +284,12 @@ unsafe impl Lanes for Avx512Bf16 {
 
     #[inline(always)]
     unsafe fn pixel(from: *const bf16) -> __m512bh {
-        // SAFETY: below `with`; the caller has two bf16 there, on a four-byte line.
-        unsafe { transmute::<__m512i, __m512bh>(_mm512_set1_epi32(from.cast::<i32>().read())) }
+        // SAFETY: below `with`; the caller has two bf16 there.
+        unsafe {
+            transmute::<__m512i, __m512bh>(_mm512_set1_epi32(
+                from.cast::<i32>().read_unaligned(),
+            ))
+        }
     }
 
     #[inline(always)]
