@@ -14,6 +14,8 @@
 #![expect(clippy::needless_range_loop, reason = "registers are counted, and unrolled by index")]
 
 pub(crate) mod aligned;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod amx;
 pub(crate) mod backward;
 pub(crate) mod convolve;
 pub(crate) mod lanes;
@@ -23,6 +25,7 @@ pub(crate) mod peak;
 pub(crate) mod pixelwise;
 pub(crate) mod portable;
 pub(crate) mod tile;
+pub(crate) mod tiles;
 pub(crate) mod winograd;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod x86;

@@ -15,10 +15,12 @@ pub(crate) struct Buffers {
 }
 
 impl Buffers {
-    /// Gives each slot the smallest buffer of its level that is free when it is first written.
-    pub(crate) fn assign(plan: &Plan) -> Self {
+    /// For maps whose blocks have `block` channels: gives each slot the smallest buffer of its level that is free when it is first written.
+    pub(crate) fn assign(plan: &Plan, block: usize) -> Self {
         let last_reads = plan.last_reads();
-        let size = |slot: usize| (plan.slots[slot].level, n_blocks(plan, slot), block_of(slot));
+        let size = |slot: usize| {
+            (plan.slots[slot].level, n_blocks(plan, slot, block), block_of(slot, block))
+        };
         let mut buffers = Self { of_slot: vec![0; plan.slots.len()], sizes: vec![size(0)] };
         // When each buffer is read for the last time.
         let mut busy_until = vec![last_reads[0]];
@@ -71,7 +73,7 @@ mod tests {
 
     #[test]
     fn the_papers_network_needs_two_buffers_of_maps_at_level_0() {
-        let buffers = Buffers::assign(&Plan::unet(Shape::new(32, 4).unwrap()));
+        let buffers = Buffers::assign(&Plan::unet(Shape::new(32, 4).unwrap()), 16);
         let blocks_at = |level: usize| {
             let of_level = buffers.sizes().filter(move |size| size.0 == level && size.2 == 16);
             of_level.map(|size| size.1).collect::<Vec<_>>()

@@ -96,7 +96,7 @@ impl Differentiable {
         if tape.maps.is_empty() {
             let map = |slot| {
                 let dim = self.plan.dim(slot, dim);
-                Maps::zeroed(n_blocks(&self.plan, slot), dim, block_of(slot))
+                Maps::zeroed(n_blocks(&self.plan, slot, BLOCK), dim, block_of(slot, BLOCK))
             };
             tape.maps = slots.clone().map(map).collect();
             let back = |slot| if slot == 0 { Maps::default() } else { map(slot) };
@@ -148,7 +148,7 @@ impl Differentiable {
                     );
                 }
                 (Step::Up { target: slot, .. }, Layer::Up(corners, bias), Some(maps)) => {
-                    let block = n_skipped(&self.plan, *slot);
+                    let block = n_skipped(&self.plan, *slot, BLOCK);
                     let spans = &every[self.plan.slots[step.source()].level];
                     for (corner, weights) in corners.iter().enumerate() {
                         let target = Target { maps, block, spans };
@@ -221,11 +221,11 @@ impl Differentiable {
         self.slice(gradient, step, "bias").copy_from_slice(&by_bias[..channels]);
 
         let groups = &self.plan.slots[source].groups;
-        let mut sums = Packed::zeroed((&[channels], groups), 9, block_of(source));
+        let mut sums = Packed::zeroed((&[channels], groups), 9, block_of(source, BLOCK));
         backward::by_weights::<L>(&tape.maps[source], back, dilation, &mut sums);
         let n_in: usize = groups.iter().sum();
         let of = self.slice(gradient, step, "weight");
-        for (i, channel) in lanes_of(groups, block_of(source)).into_iter().enumerate() {
+        for (i, channel) in lanes_of(groups, block_of(source, BLOCK)).into_iter().enumerate() {
             let Some(channel) = channel else { continue };
             for o in 0..channels {
                 for tap in 0..9 {
@@ -251,7 +251,7 @@ impl Differentiable {
     ) {
         let step = &self.plan.steps[at];
         let &Step::Up { source, target, channels, .. } = step else { return };
-        let first = n_skipped(&self.plan, target);
+        let first = n_skipped(&self.plan, target, BLOCK);
         let back = (&tape.back[target], first);
         let by_bias = backward::by_bias(back, channels.div_ceil(BLOCK));
         self.slice(gradient, step, "bias").copy_from_slice(&by_bias[..channels]);
@@ -391,6 +391,41 @@ mod tests {
         }
         println!("{path}: {n_checked} parameters, worst difference {worst:.1e}");
         assert!(worst < 5e-3, "{worst}");
+    }
+
+    fn check_golden(path: Path) {
+        if !path.is_available() {
+            println!("skipped: this CPU has no {path}");
+            return;
+        }
+        let golden: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/data/golden_gradient.json"))
+                .unwrap();
+        let (mut network, parameters) = network();
+        let (found, gradient) = loss(path, &mut network, &parameters);
+        assert!((found - golden["loss"].as_f64().unwrap()).abs() < 1e-5, "{found}");
+        let (mut worst, mut n_checked) = (0.0_f64, 0);
+        for row in golden["tensors"].as_array().unwrap() {
+            let of = &gradient[place(&network.tensors, row[0].as_str().unwrap()).unwrap()];
+            let norm = of.iter().map(|&g| f64::from(g).powi(2)).sum::<f64>().sqrt();
+            let expected_norm = row[1].as_f64().unwrap();
+            worst = worst.max((norm - expected_norm).abs() / expected_norm);
+            let entries = of.iter().step_by(37).zip(row[2].as_array().unwrap());
+            for (&found, expected) in entries {
+                let error = (f64::from(found) - expected.as_f64().unwrap()).abs();
+                worst = worst.max(error / expected_norm);
+                n_checked += 1;
+            }
+        }
+        println!("{path}: {n_checked} entries, worst difference {worst:.1e} of the norm");
+        assert!(worst < 1e-5 && n_checked > 300, "{worst} of {n_checked}");
+    }
+
+    #[test]
+    fn gradients_are_pytorchs() {
+        for path in [Path::Avx512, Path::Avx2, Path::Portable] {
+            check_golden(path);
+        }
     }
 
     #[test]

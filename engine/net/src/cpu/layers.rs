@@ -2,7 +2,7 @@
 
 use crate::kernels::aligned::{Aligned, Number};
 use crate::kernels::lanes::Lanes;
-use crate::kernels::maps::{BLOCK, Maps};
+use crate::kernels::maps::{Maps, lanes_of};
 use crate::kernels::pack::{Packed, biases};
 use crate::kernels::winograd::Transformed;
 use crate::plan::{Plan, Step};
@@ -25,19 +25,19 @@ pub(crate) enum Layer<T> {
     Logits(Aligned<f32>, f32),
 }
 
-/// Channels that lie together in a slot.
-pub(crate) fn block_of(slot: usize) -> usize {
-    if slot == 0 { INPUT_BLOCK } else { BLOCK }
+/// Channels that lie together in a slot, of maps whose blocks have `block`.
+pub(crate) fn block_of(slot: usize, block: usize) -> usize {
+    if slot == 0 { INPUT_BLOCK } else { block }
 }
 
 /// Blocks of a slot.
-pub(crate) fn n_blocks(plan: &Plan, slot: usize) -> usize {
-    plan.slots[slot].groups.iter().map(|n| n.div_ceil(block_of(slot))).sum()
+pub(crate) fn n_blocks(plan: &Plan, slot: usize, block: usize) -> usize {
+    plan.slots[slot].groups.iter().map(|n| n.div_ceil(block_of(slot, block))).sum()
 }
 
 /// Blocks of the first group of a slot: where an up-convolution starts to write.
-pub(crate) fn n_skipped(plan: &Plan, slot: usize) -> usize {
-    plan.slots[slot].groups[0].div_ceil(block_of(slot))
+pub(crate) fn n_skipped(plan: &Plan, slot: usize, block: usize) -> usize {
+    plan.slots[slot].groups[0].div_ceil(block_of(slot, block))
 }
 
 /// Packs the weights of every step for the lanes `L`; `of` gives a tensor by name.
@@ -57,14 +57,22 @@ fn layer<'a, L: Lanes>(
     let n_in: usize = groups.iter().sum();
     let weight = of(&format!("{}.weight", this.name()));
     let bias = of(&format!("{}.bias", this.name()));
-    let block = (block_of(this.source()), L::STEP);
+    let block = (block_of(this.source(), L::MAPS), L::STEP);
+    // Output channels up to a whole block of maps, those that do not exist with weights of 0.
+    let out = |channels: usize| [channels.next_multiple_of(L::MAPS)];
+    let biases_of = |channels: usize| {
+        let mut padded = bias.to_vec();
+        padded.resize(channels.next_multiple_of(L::MAPS), 0.0);
+        biases(&padded, &[padded.len()])
+    };
     match *this {
         Step::Convolve { source: 0, channels, .. } if n_in == 1 => {
             // The second lane holds what rounding took from the pixel: the same weights.
-            let packed = Packed::new((&[channels], &[INPUT_BLOCK]), 9, block, |o, _, tap| {
-                weight[o * 9 + tap]
-            });
-            Layer::Convolve(packed, biases(bias, &[channels]))
+            let packed =
+                Packed::new((&out(channels), &[INPUT_BLOCK]), 9, block, |o, _, tap| {
+                    if o < channels { weight[o * 9 + tap] } else { 0.0 }
+                });
+            Layer::Convolve(packed, biases_of(channels))
         }
         Step::Convolve { source: 1.., channels, .. } if L::WINOGRAD => {
             let products = Transformed::new((&[channels], groups), |o, i, tap| {
@@ -73,22 +81,26 @@ fn layer<'a, L: Lanes>(
             Layer::Winograd(products, biases(bias, &[channels]))
         }
         Step::Convolve { channels, .. } => {
-            let packed = Packed::new((&[channels], groups), 9, block, |o, i, tap| {
-                weight[(o * n_in + i) * 9 + tap]
+            let packed = Packed::new((&out(channels), groups), 9, block, |o, i, tap| {
+                if o < channels { weight[(o * n_in + i) * 9 + tap] } else { 0.0 }
             });
-            Layer::Convolve(packed, biases(bias, &[channels]))
+            Layer::Convolve(packed, biases_of(channels))
         }
         Step::Up { channels, .. } => {
             let corner = |corner| {
-                Packed::new((&[channels], groups), 1, block, |o, i, _| {
-                    weight[(i * channels + o) * 4 + corner]
+                Packed::new((&out(channels), groups), 1, block, |o, i, _| {
+                    if o < channels { weight[(i * channels + o) * 4 + corner] } else { 0.0 }
                 })
             };
             let corners = [corner(0), corner(1), corner(2), corner(3)];
-            Layer::Up(corners, biases(bias, &[channels]))
+            Layer::Up(corners, biases_of(channels))
         }
         Step::Pool { .. } => Layer::Pool,
-        Step::Logits { .. } => Layer::Logits(biases(weight, groups), bias[0]),
+        Step::Logits { .. } => {
+            let lanes = lanes_of(groups, L::MAPS);
+            let of_lane = |lane: &Option<usize>| lane.map_or(0.0, |c| weight[c]);
+            Layer::Logits(Aligned::near(lanes.iter().map(of_lane)), bias[0])
+        }
     }
 }
 

@@ -75,7 +75,7 @@ impl Path {
                 && is_x86_feature_detected!("avx512bf16")
         };
         match self {
-            Self::AmxBf16 => false,
+            Self::AmxBf16 => bf16() && crate::kernels::amx::is_available(),
             Self::Avx512Bf16 => bf16(),
             Self::Avx512 => avx512(),
             Self::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
@@ -133,6 +133,11 @@ pub(crate) use in_f32;
 macro_rules! on_lanes {
     ($path:expr, $lanes:ident => $body:expr) => {
         match $path {
+            #[cfg(target_arch = "x86_64")]
+            $crate::Path::AmxBf16 => {
+                type $lanes = $crate::kernels::amx::Tiled<$crate::kernels::amx::Amx>;
+                $body
+            }
             #[cfg(target_arch = "x86_64")]
             $crate::Path::Avx512Bf16 => {
                 type $lanes = $crate::kernels::x86::Avx512Bf16;

@@ -15,7 +15,7 @@ use crate::forward::{Done, Forward, Slice, Slices, StepTime};
 use crate::kernels::aligned::Aligned;
 use crate::kernels::convolve::{Target, convolve, convolve_up};
 use crate::kernels::lanes::Lanes;
-use crate::kernels::maps::{BLOCK, HALO, Maps};
+use crate::kernels::maps::{HALO, Maps};
 use crate::kernels::peak::peak;
 use crate::kernels::{pixelwise, winograd};
 use crate::measure::thread_cpu_s;
@@ -54,7 +54,7 @@ impl<L: Lanes> Cpu<L> {
     /// Packs the weights, `of` by name, of `plan`.
     pub(crate) fn new<'a>(path: Path, plan: Plan, of: &dyn Fn(&str) -> &'a [f32]) -> Self {
         let layers = layers::<L>(&plan, of);
-        let buffers = Buffers::assign(&plan);
+        let buffers = Buffers::assign(&plan, L::MAPS);
         let mut cpu =
             Self { path, layers, air: Vec::new(), buffers, plan, spare: Mutex::default() };
         cpu.air = vec![Vec::new(); cpu.plan.steps.len()];
@@ -161,7 +161,7 @@ impl<L: Lanes> Cpu<L> {
                 winograd::convolve::<L>(seen, (weights, bias), *dilation, true, target, room);
             }
             (Step::Up { target: slot, .. }, Layer::Up(corners, bias), Some(maps)) => {
-                let block = n_skipped(&self.plan, *slot);
+                let block = n_skipped(&self.plan, *slot, L::MAPS);
                 for (corner, weights) in corners.iter().enumerate() {
                     let target = Target { maps, block, spans };
                     let corner = (corner / 2, corner % 2);
@@ -169,7 +169,12 @@ impl<L: Lanes> Cpu<L> {
                 }
             }
             (Step::Pool { target: slot, .. }, _, Some(maps)) => {
-                pixelwise::pool::<L>(source, n_skipped(&self.plan, *slot), maps, spans);
+                pixelwise::pool::<L>(
+                    source,
+                    n_skipped(&self.plan, *slot, L::MAPS),
+                    maps,
+                    spans,
+                );
             }
             (Step::Logits { .. }, Layer::Logits(weights, bias), _) => {
                 pixelwise::logits::<L>(source, weights, *bias, spans, &mut work.logits);
@@ -198,10 +203,10 @@ impl<L: Lanes> Cpu<L> {
                 let Some(slot) = self.plan.steps[at].target() else { return Vec::new() };
                 let maps = &work.maps[self.buffers.of(slot)];
                 let level = self.plan.slots[slot].level;
-                let n = n_skipped(&self.plan, slot);
+                let n = n_skipped(&self.plan, slot, L::MAPS);
                 let channels = |block| {
                     let at = maps.at(block, middle.0 >> level, middle.1 >> level);
-                    maps.all()[at..at + BLOCK].to_vec()
+                    maps.all()[at..at + L::MAPS].to_vec()
                 };
                 (0..n).flat_map(channels).collect()
             })

@@ -5,6 +5,7 @@ use super::lanes::{Lanes, Work};
 use super::maps::{BLOCK, HALO, Maps, Span, inside};
 use super::pack::Packed;
 use super::tile::{Shared, tile};
+use super::tiles;
 
 /// Numbers of the source that stay near while the output channels go by.
 const NEAR: usize = 256 * 1024;
@@ -34,10 +35,13 @@ pub(crate) fn convolve<L: Lanes>(
     target: Target<'_, L::Number>,
 ) {
     let maps = source.0;
+    if maps.block() == tiles::WIDE {
+        return tiles::convolve::<L>(source, (weights, bias), dilation, rectify, target);
+    }
     assert!(maps.dim() == target.maps.dim() && inside(target.spans, maps.dim()));
     assert!((1..=HALO).contains(&dilation) && weights.taps() == 9);
     let taps = maps.nine(dilation);
-    let walk = Walk { source_rows: 1, target_rows: 1, offset: (0, 0), target_step: BLOCK };
+    let walk = Walk { source_rows: 1, target_rows: 1, offset: (0, 0) };
     if maps.block() == BLOCK {
         run::<L, 9, BLOCK, 1>(source, (weights, bias), taps, rectify, walk, target);
     } else {
@@ -53,10 +57,13 @@ pub(crate) fn convolve_up<L: Lanes>(
     corner: (usize, usize),
     target: Target<'_, L::Number>,
 ) {
+    if source.0.block() == tiles::WIDE {
+        return tiles::convolve_up::<L>(source, (weights, bias), corner, target);
+    }
     let (y, x) = source.0.dim();
     assert!(target.maps.dim() == (2 * y, 2 * x) && inside(target.spans, (y, x)));
     assert!(weights.taps() == 1 && source.0.block() == BLOCK && corner.0 < 2 && corner.1 < 2);
-    let walk = Walk { source_rows: 1, target_rows: 2, offset: corner, target_step: 2 * BLOCK };
+    let walk = Walk { source_rows: 1, target_rows: 2, offset: corner };
     run::<L, 1, BLOCK, 1>(source, (weights, bias), [0], false, walk, target);
 }
 
@@ -70,7 +77,7 @@ pub(crate) fn convolve_down<L: Lanes>(
     assert!(source.0.dim() == (2 * y, 2 * x) && inside(target.spans, (y, x)));
     assert!(weights.taps() == 4 && source.0.block() == BLOCK);
     let taps = source.0.four();
-    let walk = Walk { source_rows: 2, target_rows: 1, offset: (0, 0), target_step: BLOCK };
+    let walk = Walk { source_rows: 2, target_rows: 1, offset: (0, 0) };
     run::<L, 4, BLOCK, 2>(source, (weights, bias), taps, false, walk, target);
 }
 
@@ -81,7 +88,6 @@ struct Walk {
     source_rows: usize,
     target_rows: usize,
     offset: (usize, usize),
-    target_step: usize,
 }
 
 fn run<L: Lanes, const K: usize, const B: usize, const S: usize>(
@@ -95,20 +101,23 @@ fn run<L: Lanes, const K: usize, const B: usize, const S: usize>(
     let (source, first) = source;
     assert!(source.block() == B && weights.block_in() == B);
     assert!(first + weights.n_in() <= source.n_blocks());
-    assert!(target.maps.block() == BLOCK && bias.len() == weights.n_out() * BLOCK);
-    assert!(target.block + weights.n_out() <= target.maps.n_blocks());
+    let together = target.maps.block() / BLOCK;
+    assert!((1..=2).contains(&together) && weights.n_out().is_multiple_of(together));
+    assert!(bias.len() == weights.n_out() * BLOCK);
+    assert!(target.block + weights.n_out() / together <= target.maps.n_blocks());
+    let target_step = target.maps.block() * walk.target_rows;
     let shared = Shared {
         taps,
         n_in: weights.n_in(),
         source_plane: source.plane(),
         weights_of_block: weights.n_in() * K * B * BLOCK,
-        target_plane: target.maps.plane(),
-        target_step: walk.target_step,
+        target_plane: if together == 1 { target.maps.plane() } else { BLOCK },
+        target_step,
         rectify,
         bias: bias.as_ptr(),
         weights: weights.all().as_ptr(),
     };
-    let target_pitch = target.maps.pitch();
+    let (target_plane, target_pitch) = (target.maps.plane(), target.maps.pitch());
     let origin = target.maps.at(target.block, walk.offset.0, walk.offset.1);
     let row = source.pitch() * weights.n_in() * walk.source_rows;
     let rows = Rows::<L, K, B, S> {
@@ -119,8 +128,10 @@ fn run<L: Lanes, const K: usize, const B: usize, const S: usize>(
         ),
         target: (
             target.maps.all_mut()[origin..].as_mut_ptr(),
-            (target_pitch * walk.target_rows, walk.target_step),
+            (target_pitch * walk.target_rows, target_step),
         ),
+        target_plane,
+        together,
         n_out: weights.n_out(),
         near: (NEAR / row.max(1)).max(4),
         spans: target.spans,
@@ -137,6 +148,10 @@ struct Rows<'a, L: Lanes, const K: usize, const B: usize, const S: usize> {
     source: (*const L::Number, usize),
     /// First target pixel, and numbers from a row and from a pixel to the next.
     target: (*mut L::Number, (usize, usize)),
+    /// Numbers from a block of the target's channels to the next.
+    target_plane: usize,
+    /// Blocks of sixteen channels in one of those.
+    together: usize,
     n_out: usize,
     /// Rows that are finished for all output channels before the next ones.
     near: usize,
@@ -183,10 +198,9 @@ impl<L: Lanes, const K: usize, const B: usize, const S: usize> Rows<'_, L, K, B,
             unsafe {
                 let source = self.source.0.add(span.y * self.source.1 + x * S * B);
                 let (row, step) = self.target.1;
-                let target = self
-                    .target
-                    .0
-                    .add(block * self.shared.target_plane + span.y * row + x * step);
+                let of_block =
+                    block / self.together * self.target_plane + block % self.together * BLOCK;
+                let target = self.target.0.add(of_block + span.y * row + x * step);
                 self.tile::<O>(n, block, source, target);
             }
             x += n;

@@ -1,6 +1,7 @@
 //! Sixteen numbers at a time: what a kernel asks of an instruction set.
 
 use super::aligned::Number;
+use super::tiles::Unit;
 
 /// An instruction set that the kernels are compiled for.
 ///
@@ -17,8 +18,13 @@ pub(crate) unsafe trait Lanes: Copy + Send + Sync + 'static {
     /// `STEP` input channels of one pixel, for every output channel.
     type Pixel: Copy;
 
+    /// The matrix unit that computes convolutions of wide maps.
+    type Unit: Unit;
+
     /// Input channels that one multiply-add takes in.
     const STEP: usize;
+    /// Channels that lie together in the maps: 16, or 32 for a matrix unit.
+    const MAPS: usize;
     /// Pixels that a tile holds at most: what fits the registers.
     const PIXELS: usize;
     /// Whether a tile holds two blocks of output channels.

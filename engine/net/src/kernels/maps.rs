@@ -4,10 +4,13 @@ use super::aligned::{Aligned, Number};
 
 /// Zeros around every map: the reach of the largest dilation, so that no kernel knows borders.
 pub(crate) const HALO: usize = 2;
+/// Pixels after the last one that a tile at the end may look at, and does not keep.
+const SLACK: usize = 40;
 /// Channels that lie together, one vector register of f32.
 pub(crate) const BLOCK: usize = 16;
 
-/// Maps of one level, `(channel / block, y + 2 HALO, x + 2 HALO, channel % block)`.
+/// Maps of one level, `(channel / block, y + 2 HALO, x + 2 HALO, channel % block)`, and some
+/// pixels of slack.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Maps<T> {
     data: Aligned<T>,
@@ -21,7 +24,8 @@ impl<T: Number> Maps<T> {
     /// `n_blocks` blocks of `block` channels of `(y, x)` pixels, all zero.
     pub(crate) fn zeroed(n_blocks: usize, (y, x): (usize, usize), block: usize) -> Self {
         let plane = (y + 2 * HALO) * (x + 2 * HALO) * block;
-        Self { data: Aligned::zeroed(n_blocks * plane), n_blocks, y, x, block }
+        let data = Aligned::zeroed(n_blocks * plane + SLACK * block);
+        Self { data, n_blocks, y, x, block }
     }
 
     /// Changes the size, keeping the memory where it suffices; what the pixels hold is undefined,
@@ -30,7 +34,7 @@ impl<T: Number> Maps<T> {
         if (y, x) == (self.y, self.x) {
             return;
         }
-        let n = self.n_blocks * (y + 2 * HALO) * (x + 2 * HALO) * self.block;
+        let n = (self.n_blocks * (y + 2 * HALO) * (x + 2 * HALO) + SLACK) * self.block;
         (self.y, self.x) = (y, x);
         self.data.resize(n);
         let (pitch, side) = (self.pitch(), HALO * self.block);

@@ -14,7 +14,7 @@ pub(crate) fn pool<L: Lanes>(
     let (y, x) = target.dim();
     assert!(source.dim() == (2 * y, 2 * x) && inside(spans, (y, x)));
     assert!(n_blocks <= source.n_blocks() && n_blocks <= target.n_blocks());
-    assert!(source.block() == BLOCK && target.block() == BLOCK);
+    assert!(source.block() == target.block() && target.block().is_multiple_of(BLOCK));
     let work = Pool::<L> { source, n_blocks, target, spans };
     // SAFETY: the path was chosen for this CPU.
     unsafe { L::with(work) }
@@ -30,22 +30,23 @@ struct Pool<'a, L: Lanes> {
 impl<L: Lanes> Work<L> for Pool<'_, L> {
     #[inline(always)]
     unsafe fn run(self) {
-        let below = self.source.pitch();
+        let (below, block_of) = (self.source.pitch(), self.source.block());
         for block in 0..self.n_blocks {
             for span in self.spans {
                 let n = span.x1 - span.x0;
                 let from = self.source.at(block, 2 * span.y, 2 * span.x0);
-                let four = &self.source.all()[from..from + below + 2 * n * BLOCK];
+                let four = &self.source.all()[from..from + below + 2 * n * block_of];
                 let to = self.target.at(block, span.y, span.x0);
-                let out = &mut self.target.all_mut()[to..to + n * BLOCK];
-                for i in 0..n {
+                let out = &mut self.target.all_mut()[to..to + n * block_of];
+                for i in (0..n * block_of).step_by(BLOCK) {
+                    let first = i / block_of * 2 * block_of + i % block_of;
                     // SAFETY: below `with`; the slices hold `n` outputs and their four inputs.
                     unsafe {
-                        let upper = four.as_ptr().add(2 * i * BLOCK);
+                        let upper = four.as_ptr().add(first);
                         let lower = upper.add(below);
-                        let row = |at| L::max(L::read(at), L::read(at.add(BLOCK)));
+                        let row = |at| L::max(L::read(at), L::read(at.add(block_of)));
                         let largest = L::max(row(upper), row(lower));
-                        L::write(largest, out.as_mut_ptr().add(i * BLOCK));
+                        L::write(largest, out.as_mut_ptr().add(i));
                     }
                 }
             }
@@ -62,8 +63,10 @@ pub(crate) fn logits<L: Lanes>(
     target: &mut [f32],
 ) {
     let (y, x) = source.dim();
-    assert!(inside(spans, (y, x)) && target.len() == y * x && source.block() == BLOCK);
-    assert!(weights.len() <= source.n_blocks() * BLOCK);
+    assert!(
+        inside(spans, (y, x)) && target.len() == y * x && source.block().is_multiple_of(BLOCK)
+    );
+    assert!(weights.len() <= source.n_blocks() * source.block());
     // SAFETY: the path was chosen for this CPU.
     unsafe { L::with(Logits::<L> { source, weights, bias, spans, target }) }
 }
@@ -79,13 +82,14 @@ struct Logits<'a, L: Lanes> {
 impl<L: Lanes> Work<L> for Logits<'_, L> {
     #[inline(always)]
     unsafe fn run(self) {
-        let width = self.source.dim().1;
+        let (width, together) = (self.source.dim().1, self.source.block());
         for span in self.spans {
             for x in span.x0..span.x1 {
                 // SAFETY: below `with`.
                 let mut sums = unsafe { L::zero() };
                 for (block, weights) in self.weights.chunks_exact(BLOCK).enumerate() {
-                    let at = self.source.at(block, span.y, x);
+                    let first = block * BLOCK;
+                    let at = self.source.at(first / together, span.y, x) + first % together;
                     let pixel = &self.source.all()[at..at + BLOCK];
                     // SAFETY: below `with`; both slices hold sixteen numbers.
                     sums = unsafe {
@@ -120,11 +124,12 @@ pub(crate) fn fill<T: Number>(
     channels: &[T],
     spans: &[Span],
 ) {
-    for (b, value) in channels.chunks_exact(BLOCK).enumerate() {
+    let together = target.block();
+    for (b, value) in channels.chunks_exact(together).enumerate() {
         for span in spans {
             let at = target.at(block + b, span.y, span.x0);
-            let n = span.x1 - span.x0;
-            for pixel in target.all_mut()[at..at + n * BLOCK].chunks_exact_mut(BLOCK) {
+            let n = (span.x1 - span.x0) * together;
+            for pixel in target.all_mut()[at..at + n].chunks_exact_mut(together) {
                 pixel.copy_from_slice(value);
             }
         }

@@ -1,6 +1,8 @@
 //! The path for every CPU: plain Rust that the compiler turns into whatever vectors there are.
 
 use super::lanes::{Lanes, Work};
+use super::maps::BLOCK;
+use super::tiles::NoUnit;
 
 /// Plain f32.
 #[derive(Debug, Clone, Copy)]
@@ -21,8 +23,10 @@ unsafe impl Lanes for Portable {
     type Vector = [f32; 16];
     type Weights = [f32; 16];
     type Pixel = f32;
+    type Unit = NoUnit;
 
     const STEP: usize = 1;
+    const MAPS: usize = BLOCK;
     const PIXELS: usize = 2;
     const TWO_BLOCKS: bool = false;
     const WINOGRAD: bool = true;

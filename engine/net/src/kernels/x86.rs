@@ -15,6 +15,8 @@ use std::mem::transmute;
 use half::bf16;
 
 use super::lanes::{Lanes, Work};
+use super::maps::BLOCK;
+use super::tiles::NoUnit;
 
 /// AVX2 with FMA, f32: a vector is two registers.
 #[derive(Debug, Clone, Copy)]
@@ -34,8 +36,10 @@ unsafe impl Lanes for Avx2 {
     type Vector = [__m256; 2];
     type Weights = [__m256; 2];
     type Pixel = __m256;
+    type Unit = NoUnit;
 
     const STEP: usize = 1;
+    const MAPS: usize = BLOCK;
     const PIXELS: usize = 6;
     const TWO_BLOCKS: bool = false;
     const WINOGRAD: bool = true;
@@ -128,7 +132,7 @@ unsafe impl Lanes for Avx2 {
     }
 }
 
-/// What both AVX-512 paths do alike.
+/// What all AVX-512 paths do alike.
 macro_rules! avx512_vectors {
     () => {
         type Vector = __m512;
@@ -180,14 +184,17 @@ macro_rules! avx512_vectors {
         }
     };
 }
+pub(crate) use avx512_vectors;
 
 // SAFETY: `with` enables AVX-512 F, and nothing below needs more.
 unsafe impl Lanes for Avx512 {
     type Number = f32;
     type Weights = __m512;
     type Pixel = __m512;
+    type Unit = NoUnit;
 
     const STEP: usize = 1;
+    const MAPS: usize = BLOCK;
     const WINOGRAD: bool = true;
 
     #[inline]
@@ -239,8 +246,10 @@ unsafe impl Lanes for Avx512Bf16 {
     type Number = bf16;
     type Weights = __m512bh;
     type Pixel = __m512bh;
+    type Unit = NoUnit;
 
     const STEP: usize = 2;
+    const MAPS: usize = BLOCK;
     const WINOGRAD: bool = false;
 
     #[inline]
