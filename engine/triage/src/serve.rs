@@ -78,8 +78,10 @@ impl Engine {
             receiver.run(&flag, &arrivals);
             Ok(())
         });
-        let flag = Arc::clone(stop);
-        engine.spawn("intake", move || intake.run(&flag, &taken));
+        engine.spawn("intake", move || {
+            intake.run(&taken);
+            Ok(())
+        });
         for (index, pipeline) in pipelines.into_iter().enumerate() {
             let worker = work::Worker::open(settings, pipeline, index)?;
             let flag = Arc::clone(stop);

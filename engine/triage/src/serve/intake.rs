@@ -4,11 +4,11 @@
 //! Each file is linked to its final place, then made known, then taken out of the spool. A crash
 //! between any two of these is repaired by doing all of them again.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
@@ -73,25 +73,13 @@ impl Intake {
         Ok(intake)
     }
 
-    /// Runs until `stop`; an error of one round is logged and the round tried again.
-    pub(super) fn run(
-        mut self,
-        stop: &AtomicBool,
-        received: &Receiver<Received>,
-    ) -> Result<(), TriageError> {
+    /// Runs until reception has ended; an error of one round is logged and the round tried again.
+    pub(super) fn run(mut self, received: &Receiver<Received>) {
         loop {
-            let news: Vec<Received> = match received.recv_timeout(LOOK_AROUND) {
-                Ok(first) => {
-                    std::iter::once(first).chain(received.try_iter().take(BATCH - 1)).collect()
-                }
-                Err(RecvTimeoutError::Timeout) => Vec::new(),
-                // Reception has ended, so nothing more can come.
-                Err(RecvTimeoutError::Disconnected) => {
-                    std::thread::sleep(LOOK_AROUND);
-                    Vec::new()
-                }
-            };
-            let last = stop.load(Ordering::Relaxed) && news.is_empty();
+            let first = received.recv_timeout(LOOK_AROUND);
+            // Reception ends last of all senders, so what it took is still made known.
+            let last = matches!(first, Err(RecvTimeoutError::Disconnected));
+            let news = first.into_iter().chain(received.try_iter().take(BATCH - 1)).collect();
             if let Err(error) = self.round(news) {
                 // What was not taken in still lies in the spool; the next sweep finds it.
                 tracing::error!("taking in: {error}");
@@ -99,7 +87,7 @@ impl Intake {
                 std::thread::sleep(LOOK_AROUND);
             }
             if last {
-                return Ok(());
+                return;
             }
         }
     }
@@ -121,7 +109,7 @@ impl Intake {
         self.take(taken)?;
         if now.seconds_since(self.swept) >= SWEEP_S {
             let found = match &mut self.inbox {
-                Some(inbox) => inbox.empty_into(&self.spool)?,
+                Some(inbox) => inbox.empty_into(&self.spool),
                 None => Vec::new(),
             };
             self.take(found)?;
@@ -177,6 +165,8 @@ impl Intake {
                     linked.push((arrival, incoming(arrival, path)));
                 }
             }
+            // Linked for good, before the database says so and the spool forgets them.
+            self.sync(linked.iter().map(|(_, known)| known.path.as_path()))?;
             let records: Vec<Incoming> =
                 linked.iter().map(|(_, known)| known.clone()).collect();
             let outcomes = self.store.record(&records)?;
@@ -221,6 +211,19 @@ impl Intake {
             }
             Err(source) => Err(TriageError::file("link", &to, source)),
         }
+    }
+
+    /// Makes names of objects durable: every folder from theirs up to the data folder, once.
+    fn sync<'a>(&self, paths: impl Iterator<Item = &'a Path>) -> Result<(), TriageError> {
+        let folders: BTreeSet<&Path> =
+            paths.flat_map(|path| path.ancestors().skip(1)).collect();
+        for folder in folders {
+            let folder = self.layout.root().join(folder);
+            fs::File::open(&folder)
+                .and_then(|open| open.sync_all())
+                .map_err(|source| TriageError::file("sync", &folder, source))?;
+        }
+        Ok(())
     }
 
     fn note_quarantined(&mut self, item: ichor_dicom::Quarantined) -> Result<(), TriageError> {

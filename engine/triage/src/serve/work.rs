@@ -22,12 +22,15 @@ const BEAT_S: f64 = 5.0;
 /// How often an idle worker looks for work.
 const IDLE: Duration = Duration::from_millis(200);
 
-/// Opens a pipeline and checks that the active scorer can be judged.
+/// Opens a pipeline and checks that the active scorer, the first, can be judged.
 pub(super) fn open(settings: &Settings, store: &Store) -> Result<Pipeline, TriageError> {
     let pipeline = Pipeline::open(settings)?;
-    for scorer in pipeline.scorers().scoring() {
+    for (index, scorer) in pipeline.scorers().scoring().enumerate() {
         let name = active_profile(store, scorer, &settings.config.score.profile)?;
-        pipeline.scorers().profile(scorer, &name)?;
+        match pipeline.scorers().profile(scorer, &name) {
+            Err(error) if index > 0 => tracing::warn!("scorer in the shadow: {error}"),
+            checked => drop(checked?),
+        }
     }
     Ok(pipeline)
 }
