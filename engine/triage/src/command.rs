@@ -30,6 +30,10 @@ struct Line {
     /// Configuration file [default: `$ICHOR_CONFIG`, the user's, then /etc/ichor/ichor.toml]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Instructions that compute the network, such as avx512-f32 [default: the configuration's,
+    /// else the fastest here]
+    #[arg(long = "path", id = "instructions", global = true, value_name = "NAME", value_parser = instructions)]
+    path: Option<ichor_net::Path>,
     #[command(subcommand)]
     command: Command,
 }
@@ -63,13 +67,18 @@ enum Command {
     PluginWorker,
 }
 
+/// A path by its name; one that this CPU lacks is refused when a network is loaded onto it.
+fn instructions(text: &str) -> Result<ichor_net::Path, ichor_net::NetError> {
+    text.parse()
+}
+
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     let line = Line::parse();
     if matches!(line.command, Command::PluginWorker) {
         return ExitCode::from(ichor_host::worker_main().clamp(0, 255) as u8);
     }
-    let done = Settings::read(line.config.as_deref())
+    let done = Settings::read(line.config.as_deref(), line.path)
         .and_then(|settings| run(line.command, &settings));
     match done {
         Ok(()) => ExitCode::SUCCESS,
