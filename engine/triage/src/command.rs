@@ -1,6 +1,7 @@
 //! The command line of the engine. Exit codes: 0 done, 1 the work failed (a reason on stderr),
 //! 2 wrong usage.
 
+mod bench;
 mod demo;
 mod doctor;
 mod evaluate;
@@ -62,6 +63,8 @@ enum Command {
     Train(train::Train),
     /// Measure accuracy on data that training never saw
     Evaluate(evaluate::Evaluate),
+    /// Measure what the network costs on this machine
+    Bench(bench::Bench),
     /// Run one plugin in this process (started by the engine itself)
     #[command(hide = true)]
     PluginWorker,
@@ -102,6 +105,7 @@ fn run(command: Command, settings: &Settings) -> Result<(), TriageError> {
         Command::Plugin(plugin) => plugin.run(settings),
         Command::Train(train) => train.run(settings),
         Command::Evaluate(evaluate) => evaluate.run(settings),
+        Command::Bench(bench) => bench.run(settings),
         // Taken care of before the configuration is read.
         Command::PluginWorker => Ok(()),
     }
