@@ -16,6 +16,7 @@ pub(crate) const ENGINE_COMMANDS: &[(&str, &str)] = &[
     ("phantom", "make simulated studies"),
     ("train", "train a network or a scorer"),
     ("evaluate", "hold predictions against the truth"),
+    ("bench", "what the network costs on this machine"),
     ("doctor", "check the installation"),
     ("plugin", "list, check, make, install plugins"),
 ];

@@ -146,6 +146,8 @@ pub struct EngineConfig {
 pub struct ScoreConfig {
     /// Name of the segmentation weights.
     pub network: String,
+    /// Instructions that compute it: `auto`, or a path that the network crate knows by this name.
+    pub path: String,
     /// Units whose features are gathered.
     pub extractors: Vec<UnitId>,
     /// The scorer whose verdict counts.

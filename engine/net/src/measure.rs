@@ -57,6 +57,17 @@ impl Bench {
         Self { slices: with_head.map(slice).collect() }
     }
 
+    /// Slice `index` alone, every pixel of which is computed.
+    pub fn all_of(&self, index: usize) -> Self {
+        let windowed = self.slices[index].windowed.clone();
+        Self { slices: vec![Slice { windowed, wanted: None }] }
+    }
+
+    /// Where the probability of slice `index` is wanted, `(y, x)`; everywhere when none.
+    pub fn wanted(&self, index: usize) -> Option<&Array2<bool>> {
+        self.slices[index].wanted.as_ref()
+    }
+
     /// Number of slices.
     pub fn n_slices(&self) -> usize {
         self.slices.len()

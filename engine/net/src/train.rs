@@ -14,6 +14,7 @@ mod examples;
 mod filter;
 mod lanes;
 mod loss;
+mod measure;
 mod model;
 mod network;
 mod random;
@@ -30,6 +31,7 @@ mod widen;
 
 pub use entry::{Saved, Trained, train_unet};
 pub use examples::{Example, Examples, Origin, Slice};
+pub use measure::TrainingStep;
 pub use recipe::Recipe;
 pub use run::{Curves, Stage};
 pub use start::Start;

@@ -92,11 +92,7 @@ impl Making<'_> {
         let n_before = self.cohort.len() - missing.len();
         let network = match self.masks {
             Masks::Truth => None,
-            Masks::Network => Some(Network::load(
-                &self.settings.weights_dirs(),
-                &self.settings.config.score.network,
-                None,
-            )?),
+            Masks::Network => Some(self.settings.network()?),
         };
         let out = OpenOptions::new()
             .create(true)

@@ -1,6 +1,7 @@
 //! The command line of the engine. Exit codes: 0 done, 1 the work failed (a reason on stderr),
 //! 2 wrong usage.
 
+mod bench;
 mod demo;
 mod doctor;
 mod evaluate;
@@ -30,6 +31,10 @@ struct Line {
     /// Configuration file [default: `$ICHOR_CONFIG`, the user's, then /etc/ichor/ichor.toml]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Instructions that compute the network, such as avx512-f32 [default: the configuration's,
+    /// else the fastest here]
+    #[arg(long = "path", id = "instructions", global = true, value_name = "NAME", value_parser = instructions)]
+    path: Option<ichor_net::Path>,
     #[command(subcommand)]
     command: Command,
 }
@@ -58,9 +63,16 @@ enum Command {
     Train(train::Train),
     /// Measure accuracy on data that training never saw
     Evaluate(evaluate::Evaluate),
+    /// Measure what the network costs on this machine
+    Bench(bench::Bench),
     /// Run one plugin in this process (started by the engine itself)
     #[command(hide = true)]
     PluginWorker,
+}
+
+/// A path by its name; one that this CPU lacks is refused when a network is loaded onto it.
+fn instructions(text: &str) -> Result<ichor_net::Path, ichor_net::NetError> {
+    text.parse()
 }
 
 /// Runs the command line of this process.
@@ -69,7 +81,7 @@ pub fn main() -> ExitCode {
     if matches!(line.command, Command::PluginWorker) {
         return ExitCode::from(ichor_host::worker_main().clamp(0, 255) as u8);
     }
-    let done = Settings::read(line.config.as_deref())
+    let done = Settings::read(line.config.as_deref(), line.path)
         .and_then(|settings| run(line.command, &settings));
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -93,6 +105,7 @@ fn run(command: Command, settings: &Settings) -> Result<(), TriageError> {
         Command::Plugin(plugin) => plugin.run(settings),
         Command::Train(train) => train.run(settings),
         Command::Evaluate(evaluate) => evaluate.run(settings),
+        Command::Bench(bench) => bench.run(settings),
         // Taken care of before the configuration is read.
         Command::PluginWorker => Ok(()),
     }

@@ -122,9 +122,7 @@ impl Pipeline {
 impl Imaging {
     /// Loads the weights that the configuration names.
     pub(crate) fn open(settings: &Settings) -> Result<Self, TriageError> {
-        let network =
-            Network::load(&settings.weights_dirs(), &settings.config.score.network, None)?;
-        Ok(Self { network, guards: settings.config.guards })
+        Ok(Self { network: settings.network()?, guards: settings.config.guards })
     }
 
     /// What the images show: volume, motion, mask, or why not.

@@ -106,12 +106,7 @@ impl Job<'_> {
             Some(state) => state,
             None => State::new(start),
         };
-        let lane = |_| Lane {
-            work: model.work(),
-            gradient: vec![0.0; model.n_parameters()],
-            taken: None,
-        };
-        let mut lanes: Vec<Lane<M::Work>> = (0..recipe.batch).map(lane).collect();
+        let mut lanes = lanes(&model, recipe.batch);
         loop {
             let step = state.curves.loss.len();
             if step >= recipe.steps || state.curves.exhausted(recipe.patience) {
@@ -137,7 +132,7 @@ impl Job<'_> {
     }
 
     /// One update; gives the loss before it.
-    fn step<M: Trainable>(
+    pub(super) fn step<M: Trainable>(
         &self,
         model: &mut M,
         lanes: &mut [Lane<M::Work>],
@@ -213,6 +208,13 @@ impl Job<'_> {
         }
         Ok(validation)
     }
+}
+
+/// Buffers for every slot of a batch.
+pub(super) fn lanes<M: Trainable>(model: &M, batch: usize) -> Vec<Lane<M::Work>> {
+    let lane =
+        |_| Lane { work: model.work(), gradient: vec![0.0; model.n_parameters()], taken: None };
+    (0..batch).map(lane).collect()
 }
 
 #[cfg(test)]

@@ -49,7 +49,7 @@ impl Demo {
     pub(crate) fn run(&self, settings: &Settings) -> Result<(), TriageError> {
         let scratch = Scratch::make(self.keep.as_deref())?;
         let config = scratch.configure(settings)?;
-        let inner = Settings::read(Some(&config))?;
+        let inner = Settings::read(Some(&config), None)?;
         for source in plugin::shipped(settings)? {
             plugin::install(&inner, &source, None)?;
         }
@@ -109,10 +109,11 @@ impl Scratch {
         let score = &settings.config.score;
         // A JSON string is a TOML string.
         let text = format!(
-            "data_dir = {}\nweights_dir = {}\n\n[dicom]\nlisten = \"127.0.0.1:0\"\n\n[engine]\nquiet_s = 2\n\n[score]\nnetwork = {}\n",
+            "data_dir = {}\nweights_dir = {}\n\n[dicom]\nlisten = \"127.0.0.1:0\"\n\n[engine]\nquiet_s = 2\n\n[score]\nnetwork = {}\npath = {}\n",
             json!(self.folder.join("data")),
             json!(settings.config.weights_dir.clone().unwrap_or_default()),
             json!(score.network),
+            json!(settings.instructions.forced().map_or("auto", ichor_net::Path::name)),
         );
         let path = self.folder.join("ichor.toml");
         fs::write(&path, text).map_err(|source| TriageError::file("write", &path, source))?;

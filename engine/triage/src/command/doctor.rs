@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 
 use clap::Args;
-use ichor_net::Network;
+use ichor_net::{Network, Path};
 use ichor_store::Store;
 use serde_json::json;
 
@@ -62,7 +62,6 @@ impl Doctor {
 }
 
 fn examine(settings: &Settings) -> Vec<Finding> {
-    let config = &settings.config;
     let file = settings.file.as_ref().map_or_else(
         || "no file, the defaults are in force".to_owned(),
         |path| path.display().to_string(),
@@ -70,12 +69,15 @@ fn examine(settings: &Settings) -> Vec<Finding> {
     let mut findings = vec![Finding { what: "config", found: Ok(file) }];
     findings.push(Finding { what: "data", found: data(settings) });
     findings.push(Finding { what: "engine", found: engine(settings) });
-    let network = Network::load(&settings.weights_dirs(), &config.score.network, None)
-        .map(|network| {
-            let hash = &network.sha256()[..12];
-            format!("{} {hash} on {}; {}", network.name(), network.device(), network.licence())
-        })
-        .map_err(|error| error.to_string());
+    let network = settings.network().map_err(|error| error.to_string());
+    findings.push(Finding {
+        what: "path",
+        found: network.as_ref().map(|n| path(settings, n)).map_err(Clone::clone),
+    });
+    let network = network.map(|network| {
+        let hash = &network.sha256()[..12];
+        format!("{} {hash}; {}", network.name(), network.licence())
+    });
     findings.push(Finding { what: "network", found: network });
     match Scorers::open(settings) {
         Err(error) => findings.push(Finding { what: "plugins", found: Err(error.to_string()) }),
@@ -97,6 +99,14 @@ fn examine(settings: &Settings) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// What computes the network, who chose it, and what else this CPU could take.
+fn path(settings: &Settings, network: &Network) -> String {
+    let here: Vec<&str> =
+        Path::ALL.into_iter().filter(|path| path.is_available()).map(Path::name).collect();
+    let by = settings.instructions.chosen_by();
+    format!("{}, {by}; this CPU has {}", network.device(), here.join(", "))
 }
 
 fn data(settings: &Settings) -> Result<String, String> {
