@@ -189,6 +189,11 @@ impl Imaging {
         Ok(())
     }
 
+    /// The limits under which a study is answered.
+    pub(crate) fn guards(&self) -> &Guards {
+        &self.guards
+    }
+
     /// The hematoma of a head, on exactly the grid of `volume`.
     pub(crate) fn segment(
         &self,

@@ -1,5 +1,6 @@
 //! `evaluate`: accuracy on data that training never saw, by patient.
 
+mod phantoms;
 mod risk;
 mod segmentation;
 
@@ -18,6 +19,8 @@ pub(crate) struct Evaluate {
 enum What {
     /// Masks of the network against masks of reference, from DICOM
     Segmentation(segmentation::Segmentation),
+    /// Masks and guards on phantoms, with and without a bleed, small ones, moved ones (simulated)
+    Phantoms(phantoms::Phantoms),
     /// Scorers on a phantom cohort (simulated labels)
     Risk(risk::Risk),
 }
@@ -26,6 +29,7 @@ impl Evaluate {
     pub(crate) fn run(&self, settings: &Settings) -> Result<(), TriageError> {
         match &self.what {
             What::Segmentation(segmentation) => segmentation.run(settings),
+            What::Phantoms(phantoms) => phantoms.run(settings),
             What::Risk(risk) => risk.run(settings),
         }
     }

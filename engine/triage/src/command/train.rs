@@ -2,7 +2,7 @@
 
 mod card;
 mod chart;
-mod in_order;
+pub(super) mod in_order;
 mod phantoms;
 mod real;
 mod report;

@@ -8,7 +8,7 @@ use crate::TriageError;
 /// Calls `each` with every item on `threads` threads, and `progress` with the number done.
 ///
 /// Fails with the first error that comes, and leaves the rest undone.
-pub(super) fn in_order<T: Sync, R: Send>(
+pub(in crate::command) fn in_order<T: Sync, R: Send>(
     items: &[T],
     threads: usize,
     progress: &mut dyn FnMut(usize, usize),
