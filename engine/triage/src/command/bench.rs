@@ -42,14 +42,17 @@ pub(crate) struct Bench {
     /// Folder with the DICOM files of one study; may be given several times [default: a phantom]
     #[arg(long, value_name = "DIR")]
     images: Vec<PathBuf>,
+    /// Measure the whole slice alone and leave the heads out
+    #[arg(long, conflicts_with = "images")]
+    whole: bool,
     /// Also time every layer of the whole slice
     #[arg(long)]
     layers: bool,
     /// Time this study instead, from its DICOM files to its mask
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["images", "layers", "train"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["images", "whole", "layers", "train"])]
     study: Option<PathBuf>,
     /// Time a step of a training instead: batch, forward, backward, AdamW; always in f32
-    #[arg(long, conflicts_with_all = ["images", "layers", "network", "weights", "instructions"])]
+    #[arg(long, conflicts_with_all = ["images", "whole", "layers", "network", "weights", "instructions"])]
     train: bool,
     /// Channels of the first level of the network that trains
     #[arg(long, value_name = "N", default_value_t = 16, requires = "train")]
@@ -77,7 +80,7 @@ impl Bench {
             if self.json { json::study(&timed) } else { table::study(&timed) }
         } else {
             let site = self.site(settings);
-            let heads = heads::read(&self.images)?;
+            let heads = if self.whole { Vec::new() } else { heads::read(&self.images)? };
             let measured =
                 paths::measure(&site, &self.paths(settings), heads, runs, self.layers)?;
             if self.json { json::paths(&measured) } else { table::paths(&measured) }

@@ -4,7 +4,7 @@ use ichor_net::StepTime;
 use serde_json::{Value, json};
 
 use super::machine;
-use super::paths::{Measured, Row};
+use super::paths::{Measured, OfHeads, Row};
 use super::{step, study};
 
 /// A whole slice and heads, by path.
@@ -36,15 +36,19 @@ fn path(row: &Row, measured: &Measured) -> Value {
             "gflops_a_core": rate * 1e-9, "peak_gflops": row.peak.map(|peak| peak * 1e-9),
             "share_of_peak": row.peak.map(|peak| rate / peak),
         },
-        "heads": {
-            "core_ms_a_slice": row.head_core_s * 1e3, "share_of_whole": row.head_share(),
-            "slices_checked": row.n_checked, "slices_with_the_same_bits": row.n_same,
-            "largest_difference": row.agreement.largest(),
-            "difference_p999": row.agreement.quantile(0.999),
-            "volume_ratio": row.agreement.volume_ratio(),
-        },
+        "heads": row.heads.as_ref().map(of_heads),
         "bytes_a_thread": row.bytes_a_thread, "peak_rss_bytes": row.peak_rss,
         "layers": row.layers.as_ref().map(|steps| steps.iter().map(layer).collect::<Vec<_>>()),
+    })
+}
+
+fn of_heads(heads: &OfHeads) -> Value {
+    json!({
+        "core_ms_a_slice": heads.core_s * 1e3, "share_of_whole": heads.of_whole,
+        "slices_checked": heads.n_checked, "slices_with_the_same_bits": heads.n_same,
+        "largest_difference": heads.agreement.largest(),
+        "difference_p999": heads.agreement.quantile(0.999),
+        "volume_ratio": heads.agreement.volume_ratio(),
     })
 }
 

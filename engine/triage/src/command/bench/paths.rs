@@ -22,8 +22,8 @@ pub(super) struct Measured {
     pub(super) runs: usize,
     /// Operations of a whole slice by plain convolutions.
     pub(super) flop: f64,
-    /// Share of them that the heads need, mean over their slices.
-    pub(super) share: f64,
+    /// Share of them that the heads need, mean over their slices; none without heads.
+    pub(super) share: Option<f64>,
     /// The path that the others are compared with.
     pub(super) reference: Path,
     pub(super) heads: Vec<Subject>,
@@ -47,26 +47,29 @@ pub(super) struct Row {
     pub(super) layers: Option<Vec<StepTime>>,
     /// FLOP/s of one core's multiply-adds.
     pub(super) peak: Option<f64>,
-    /// CPU seconds of a slice of the heads, mean over the slices.
-    pub(super) head_core_s: f64,
+    /// None without heads.
+    pub(super) heads: Option<OfHeads>,
+    pub(super) bytes_a_thread: Option<usize>,
+    pub(super) peak_rss: Option<u64>,
+}
+
+/// The heads on one path.
+pub(super) struct OfHeads {
+    /// CPU seconds of a slice, mean over the slices.
+    pub(super) core_s: f64,
+    /// The same, of that of a whole slice.
+    pub(super) of_whole: f64,
     /// Slices that were also computed whole, and those that had the same bits.
     pub(super) n_checked: usize,
     pub(super) n_same: usize,
     /// Against the reference.
     pub(super) agreement: Agreement,
-    pub(super) bytes_a_thread: Option<usize>,
-    pub(super) peak_rss: Option<u64>,
 }
 
 impl Row {
     /// FLOP/s of a core on a whole slice of `flop` operations.
     pub(super) fn rate(&self, flop: f64) -> f64 {
         flop / self.whole_core_s
-    }
-
-    /// CPU time of a slice of the heads, of that of a whole one.
-    pub(super) fn head_share(&self) -> f64 {
-        self.head_core_s / self.whole_core_s
     }
 }
 
@@ -85,7 +88,11 @@ pub(super) fn measure(
     let (network, sha256) = (fastest.name().to_owned(), fastest.sha256().to_owned());
     drop(fastest);
     let reference = Path::fastest_f32();
-    let expected = outputs(&on(site, reference).network()?, &heads)?;
+    let expected = if heads.is_empty() {
+        Vec::new()
+    } else {
+        outputs(&on(site, reference).network()?, &heads)?
+    };
     let mut rows = Vec::new();
     for (done, &path) in paths.iter().enumerate() {
         progress.at(done, paths.len());
@@ -98,7 +105,7 @@ pub(super) fn measure(
 }
 
 /// Operations of a whole slice, and the share of them that the heads need.
-fn work(network: &Network, heads: &[Subject]) -> Result<(f64, f64), TriageError> {
+fn work(network: &Network, heads: &[Subject]) -> Result<(f64, Option<f64>), TriageError> {
     let sum = |steps: Option<Vec<StepTime>>| {
         let steps = steps.unwrap_or_default();
         let done: f64 = steps.iter().map(|step| step.flop).sum();
@@ -111,7 +118,7 @@ fn work(network: &Network, heads: &[Subject]) -> Result<(f64, f64), TriageError>
         done += of_head.0;
         whole += of_head.1;
     }
-    Ok((flop, done / whole))
+    Ok((flop, (whole > 0.0).then(|| done / whole)))
 }
 
 /// Probabilities of every slice of every head.
@@ -132,6 +139,29 @@ fn row(
     let (core_s, wall_s) =
         medians(runs, || whole.run(network).map(|(wall, core, _)| (core, wall)))?;
     let layers = if layers { whole.steps(network)? } else { None };
+    let heads = match heads {
+        [] => None,
+        heads => Some(of_heads(network, heads, expected, core_s, runs)?),
+    };
+    Ok(Row {
+        path,
+        whole_core_s: core_s,
+        whole_wall_s: wall_s,
+        layers,
+        peak: network.peak(),
+        heads,
+        bytes_a_thread: network.bytes_a_slice(),
+        peak_rss: machine::peak_bytes(),
+    })
+}
+
+fn of_heads(
+    network: &Network,
+    heads: &[Subject],
+    expected: &[Vec<Array2<f32>>],
+    whole_core_s: f64,
+    runs: usize,
+) -> Result<OfHeads, TriageError> {
     let (mut agreement, mut n_checked, mut n_same) = (Agreement::new(), 0, 0);
     for (head, expected) in heads.iter().zip(expected) {
         let (_, _, found) = head.slices.run(network)?;
@@ -140,31 +170,20 @@ fn row(
         }
         for index in spread(found.len(), WHOLE_SLICES) {
             let (_, _, whole) = head.slices.all_of(index).run(network)?;
+            let wanted = head.slices.wanted(index);
             n_checked += 1;
-            n_same +=
-                usize::from(same_bits(&found[index], &whole[0], head.slices.wanted(index)));
+            n_same += usize::from(same_bits(&found[index], &whole[0], wanted));
         }
     }
     let n_slices: usize = heads.iter().map(|head| head.slices.n_slices()).sum();
-    let (heads_core_s, _) = medians(runs.min(MOST_HEAD_RUNS), || {
+    let (all_core_s, _) = medians(runs.min(MOST_HEAD_RUNS), || {
         heads.iter().try_fold((0.0, 0.0), |(core_s, wall_s), head| {
             let (wall, core, _) = head.slices.run(network)?;
             Ok((core_s + core, wall_s + wall))
         })
     })?;
-    Ok(Row {
-        path,
-        whole_core_s: core_s,
-        whole_wall_s: wall_s,
-        layers,
-        peak: network.peak(),
-        head_core_s: heads_core_s / n_slices as f64,
-        n_checked,
-        n_same,
-        agreement,
-        bytes_a_thread: network.bytes_a_slice(),
-        peak_rss: machine::peak_bytes(),
-    })
+    let core_s = all_core_s / n_slices as f64;
+    Ok(OfHeads { core_s, of_whole: core_s / whole_core_s, n_checked, n_same, agreement })
 }
 
 /// Median of each of the two figures that `once` gives, over `runs` runs.

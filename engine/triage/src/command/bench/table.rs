@@ -3,7 +3,7 @@
 use ichor_net::StepTime;
 
 use super::machine;
-use super::paths::{Measured, Row};
+use super::paths::{Measured, OfHeads, Row};
 use super::{step, study};
 
 /// A whole slice and heads, by path.
@@ -20,24 +20,7 @@ pub(super) fn paths(measured: &Measured) -> String {
             .to_owned(),
     ];
     lines.extend(measured.rows.iter().map(|row| whole(row, flop)));
-    let names: Vec<String> = measured
-        .heads
-        .iter()
-        .map(|head| {
-            format!("{}{}", head.name, if head.simulated { " (simulated)" } else { "" })
-        })
-        .collect();
-    lines.push(format!(
-        "heads: {}; {} slices, which need {:.0} % of the work of whole ones",
-        names.join(", "),
-        measured.n_slices(),
-        measured.share * 100.0
-    ));
-    lines.push(format!(
-        "path            core-ms a slice   of a whole one   bits of the whole   off {}: most   99.9 %   volume",
-        measured.reference
-    ));
-    lines.extend(measured.rows.iter().map(head));
+    lines.extend(measured.share.map(|share| heads(measured, share)));
     for row in &measured.rows {
         if let Some(steps) = &row.layers {
             lines.push(format!("layers of a whole slice on {}", row.path));
@@ -46,6 +29,32 @@ pub(super) fn paths(measured: &Measured) -> String {
             lines.extend(steps.iter().map(|step| layer(step, row.peak)));
         }
     }
+    lines.join("\n")
+}
+
+/// The part about the heads, which need `share` of the work.
+fn heads(measured: &Measured, share: f64) -> String {
+    let names: Vec<String> = measured
+        .heads
+        .iter()
+        .map(|head| {
+            format!("{}{}", head.name, if head.simulated { " (simulated)" } else { "" })
+        })
+        .collect();
+    let mut lines = vec![
+        format!(
+            "heads: {}; {} slices, which need {:.0} % of the work of whole ones",
+            names.join(", "),
+            measured.n_slices(),
+            share * 100.0
+        ),
+        format!(
+            "path            core-ms a slice   of a whole one   bits of the whole   off {}: most   99.9 %   volume",
+            measured.reference
+        ),
+    ];
+    let of_row = |row: &Row| row.heads.as_ref().map(|heads| head(row, heads));
+    lines.extend(measured.rows.iter().filter_map(of_row));
     lines.join("\n")
 }
 
@@ -63,16 +72,16 @@ fn whole(row: &Row, flop: f64) -> String {
     )
 }
 
-fn head(row: &Row) -> String {
-    let volume = row.agreement.volume_ratio();
+fn head(row: &Row, heads: &OfHeads) -> String {
+    let volume = heads.agreement.volume_ratio();
     format!(
         "{:<13}{:>18.1}{:>17.2}{:>20}{:>23.1e}{:>9}{:>9}",
         row.path,
-        row.head_core_s * 1e3,
-        row.head_share(),
-        format!("{} of {} slices", row.n_same, row.n_checked),
-        row.agreement.largest(),
-        or_dash(row.agreement.quantile(0.999).map(|quantile| format!("{quantile:.1e}"))),
+        heads.core_s * 1e3,
+        heads.of_whole,
+        format!("{} of {} slices", heads.n_same, heads.n_checked),
+        heads.agreement.largest(),
+        or_dash(heads.agreement.quantile(0.999).map(|quantile| format!("{quantile:.1e}"))),
         or_dash(volume.map(|ratio| format!("{ratio:.4}")))
     )
 }
