@@ -11,6 +11,9 @@ fn wrong_usage_is_2_and_failed_work_is_1() {
     let missing = run("ichor-engine", &["--config", "/no/such/ichor.toml", "doctor"]);
     assert_eq!(missing.status.code(), Some(1));
     assert!(stderr(&missing).contains("/no/such/ichor.toml"), "{}", stderr(&missing));
+    let unknown = run("ichor-engine", &["--path", "sse9", "doctor"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(stderr(&unknown).contains("no path \"sse9\""), "{}", stderr(&unknown));
     let empty = run("ichor-engine", &["score", "/no/such/folder"]);
     assert_eq!(empty.status.code(), Some(1));
 }

@@ -58,6 +58,7 @@ impl Bench {
     }
 
     /// Slice `index` alone, every pixel of which is computed.
+    #[must_use]
     pub fn all_of(&self, index: usize) -> Self {
         let windowed = self.slices[index].windowed.clone();
         Self { slices: vec![Slice { windowed, wanted: None }] }

@@ -14,7 +14,7 @@ use super::start::Start;
 use crate::NetError;
 use crate::measure::process_cpu_s;
 
-/// A step to be timed: batch, forward, backward, AdamW.
+/// A step to be timed: batch, forward, backward, update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TrainingStep {
     /// Channels of the first level; four poolings.

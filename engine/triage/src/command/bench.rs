@@ -51,7 +51,17 @@ pub(crate) struct Bench {
     /// Time this study instead, from its DICOM files to its mask
     #[arg(long, value_name = "DIR", conflicts_with_all = ["images", "whole", "layers", "train"])]
     study: Option<PathBuf>,
-    /// Time a step of a training instead: batch, forward, backward, AdamW; always in f32
+    #[command(flatten)]
+    training: Training,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What of a training is timed.
+#[derive(Args)]
+struct Training {
+    /// Time a step of a training instead: batch, forward, backward, update; always in f32
     #[arg(long, conflicts_with_all = ["images", "whole", "layers", "network", "weights", "instructions"])]
     train: bool,
     /// Channels of the first level of the network that trains
@@ -63,26 +73,23 @@ pub(crate) struct Bench {
     /// Slices of a batch
     #[arg(long, value_name = "N", default_value_t = 8, requires = "train", value_parser = clap::value_parser!(u16).range(1..=1024))]
     batch: u16,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
 }
 
 impl Bench {
     pub(crate) fn run(&self, settings: &Settings) -> Result<(), TriageError> {
         let runs = usize::from(self.runs);
-        let text = if self.train {
-            let (size, batch) = (usize::from(self.size), usize::from(self.batch));
-            let timed = step::time(self.width, size, batch, runs)?;
+        let training = &self.training;
+        let text = if training.train {
+            let (size, batch) = (usize::from(training.size), usize::from(training.batch));
+            let timed = step::time(training.width, size, batch, runs)?;
             if self.json { json::step(&timed) } else { table::step(&timed) }
         } else if let Some(folder) = &self.study {
-            let timed = study::time(&self.site(settings), &self.paths(settings), folder, runs)?;
+            let timed = study::time(&self.site(settings), &paths(settings), folder, runs)?;
             if self.json { json::study(&timed) } else { table::study(&timed) }
         } else {
             let site = self.site(settings);
             let heads = if self.whole { Vec::new() } else { heads::read(&self.images)? };
-            let measured =
-                paths::measure(&site, &self.paths(settings), heads, runs, self.layers)?;
+            let measured = paths::measure(&site, &paths(settings), heads, runs, self.layers)?;
             if self.json { json::paths(&measured) } else { table::paths(&measured) }
         };
         print(&text)
@@ -99,15 +106,15 @@ impl Bench {
         }
         site
     }
+}
 
-    /// What is measured: the path of the flag, or all of this CPU but candle's.
-    fn paths(&self, settings: &Settings) -> Vec<Path> {
-        if let Instructions::Asked(path) = settings.instructions {
-            return vec![path];
-        }
-        let here = |path: &Path| path.is_available() && *path != Path::Candle;
-        Path::ALL.into_iter().filter(here).collect()
+/// What is measured: the path of the flag, or all of this CPU but candle's.
+fn paths(settings: &Settings) -> Vec<Path> {
+    if let Instructions::Asked(path) = settings.instructions {
+        return vec![path];
     }
+    let here = |path: &Path| path.is_available() && *path != Path::Candle;
+    Path::ALL.into_iter().filter(here).collect()
 }
 
 /// `site` with its network on `path`.

@@ -32,12 +32,13 @@ pub(super) fn read(folders: &[PathBuf]) -> Result<Vec<Subject>, TriageError> {
         .iter()
         .map(|path| {
             let name = path.display().to_string();
-            let volume = match ichor_dicom::open_study(&folder::files(&[path.clone()])?)? {
-                Opened::Volume { volume, .. } => volume,
-                Opened::Withheld { withheld, .. } => {
-                    return Err(TriageError::Input(format!("{name}: {withheld}")));
-                }
-            };
+            let volume =
+                match ichor_dicom::open_study(&folder::files(std::slice::from_ref(path))?)? {
+                    Opened::Volume { volume, .. } => volume,
+                    Opened::Withheld { withheld, .. } => {
+                        return Err(TriageError::Input(format!("{name}: {withheld}")));
+                    }
+                };
             subject(name, false, &volume)
         })
         .collect()
