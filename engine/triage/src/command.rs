@@ -63,7 +63,6 @@ enum Command {
     Train(train::Train),
     /// Measure accuracy on data that training never saw
     Evaluate(evaluate::Evaluate),
-    /// Measure what the network costs on this machine
     Bench(bench::Bench),
     /// Run one plugin in this process (started by the engine itself)
     #[command(hide = true)]

@@ -17,9 +17,7 @@ pub(crate) struct Evaluate {
 
 #[derive(Subcommand)]
 enum What {
-    /// Masks of the network against masks of reference, from DICOM
     Segmentation(segmentation::Segmentation),
-    /// Masks and guards on phantoms, with and without a bleed, small ones, moved ones (simulated)
     Phantoms(phantoms::Phantoms),
     /// Scorers on a phantom cohort (simulated labels)
     Risk(risk::Risk),
