@@ -8,7 +8,7 @@ use super::network::network;
 use super::recipe::Recipe;
 use super::run::{Curves, Job, Stage};
 use super::start::Start;
-use super::state_dict::{f16_file, replace};
+use super::state_dict::{bf16_file, replace};
 use crate::NetError;
 use crate::shape::Shape;
 use crate::weights::sha256;
@@ -35,9 +35,9 @@ pub struct Saved {
 }
 
 impl Trained {
-    /// Writes the weights as f16; the file is there whole or not at all.
+    /// Writes the weights as bf16; the file is there whole or not at all.
     pub fn save(&self, path: &Path) -> Result<Saved, NetError> {
-        let bytes = f16_file(path, self.shape, &self.parameters)?;
+        let bytes = bf16_file(path, self.shape, &self.parameters)?;
         replace(path, &bytes)?;
         Ok(Saved { sha256: sha256(&bytes), parameters: self.parameters.len() })
     }

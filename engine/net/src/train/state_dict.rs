@@ -89,16 +89,17 @@ fn extend(flat: &mut Vec<f32>, view: &TensorView<'_>, name: &str) -> Result<(), 
     Ok(())
 }
 
-/// The file that holds `flat` as f16.
-pub(super) fn f16_file(path: &Path, shape: Shape, flat: &[f32]) -> Result<Vec<u8>, NetError> {
+/// The file that holds `flat` as bf16: the bf16 paths then compute with the very weights of the
+/// f32 ones, which f16 would not give them.
+pub(super) fn bf16_file(path: &Path, shape: Shape, flat: &[f32]) -> Result<Vec<u8>, NetError> {
     let failed = |source| NetError::Format { path: path.to_owned(), source };
-    let halves: Vec<u8> = flat.iter().flat_map(|&v| f16::from_f32(v).to_le_bytes()).collect();
+    let halves: Vec<u8> = flat.iter().flat_map(|&v| bf16::from_f32(v).to_le_bytes()).collect();
     let mut rest = halves.as_slice();
     let mut views = Vec::new();
     for (name, dims) in shape.tensors() {
         let (bytes, after) = rest.split_at(2 * dims.iter().product::<usize>());
         rest = after;
-        views.push((name, TensorView::new(Dtype::F16, dims, bytes).map_err(failed)?));
+        views.push((name, TensorView::new(Dtype::BF16, dims, bytes).map_err(failed)?));
     }
     safetensors::serialize(views, None).map_err(failed)
 }
@@ -126,7 +127,7 @@ mod tests {
             (0..shape.n_parameters()).map(|i| (i as f32 - 200.0) / 64.0).collect();
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("new/w.safetensors");
-        replace(&path, &f16_file(&path, shape, &flat).unwrap()).unwrap();
+        replace(&path, &bf16_file(&path, shape, &flat).unwrap()).unwrap();
         let file = StateDict::read(&path).unwrap();
         assert_eq!((file.width().unwrap(), file.flat(shape).unwrap()), (2, flat));
         let said = file.flat(Shape::new(2, 2).unwrap()).unwrap_err().to_string();

@@ -55,7 +55,7 @@ impl Card<'_> {
              **Research use only, not a medical device. Non-commercial** where PHE-SICH-CT-IDS is among the data.\n\n\
              | | |\n|---|---|\n\
              | network | U-Net of Teng et al. 2021, figure 3: width {width}, depth {depth}, {} parameters |\n\
-             | file | `{name}.safetensors`, stored as f16; sha256 {} |\n\
+             | file | `{name}.safetensors`, stored as bf16; sha256 {} |\n\
              | started from | {} |\n\
              | training slices | {} |\n\
              | held-out slices | {} |\n\
