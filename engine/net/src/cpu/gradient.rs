@@ -34,16 +34,6 @@ impl Tape {
         &mut self.maps[0]
     }
 
-    /// What `slot` holds after `forward`.
-    pub(crate) fn map(&self, slot: usize) -> &Maps<f32> {
-        &self.maps[slot]
-    }
-
-    /// Where the gradient by `slot` goes, for a plan that does not end in logits.
-    pub(crate) fn back_mut(&mut self, slot: usize) -> &mut Maps<f32> {
-        &mut self.back[slot]
-    }
-
     /// Logits of every pixel, row by row.
     pub(crate) fn logits(&self) -> &[f32] {
         &self.logits
