@@ -1,6 +1,6 @@
 //! Golden numbers: what PyTorch says for the same weights and pixels.
 //!
-//! `tests/data/golden_unet_w16.json` comes from `weights/recipes/golden.py`, whose input is the
+//! `tests/data/golden_unet_w*.json` come from `weights/recipes/golden.py`, whose input is the
 //! formula below. The yardstick's slice is a patient's and stays outside of this repository.
 
 use std::fs;
@@ -14,7 +14,7 @@ use crate::{Network, Path};
 /// Largest difference to an f32 implementation, on probabilities. In bf16 it is one pixel on the
 /// edge of a bleed that differs most, where the network is steepest.
 fn tolerance(path: Path) -> f64 {
-    if path.is_bf16() { 1e-1 } else { 2e-5 }
+    if path.is_bf16() { 3e-2 } else { 2e-5 }
 }
 
 /// The weights folder of this checkout.
@@ -63,21 +63,25 @@ fn over_half(probability: ArrayView2<'_, f32>) -> u64 {
     probability.iter().filter(|&&p| p >= 0.5).count() as u64
 }
 
-#[test]
-fn the_shipped_weights_give_pytorchs_numbers() {
-    let golden: Value =
-        serde_json::from_str(include_str!("../tests/data/golden_unet_w16.json")).unwrap();
+/// The shipped network `name` on every path against PyTorch, whose numbers are `golden`.
+fn check(name: &str, golden: &str) {
+    let golden: Value = serde_json::from_str(golden).unwrap();
     let windowed = drawn_head().mapv(|hu| f32::from(hu) / 100.0);
     for path in Path::ALL.into_iter().filter(|path| path.is_available()) {
-        let network = Network::load(&[shipped()], "unet-w16", Some(path)).unwrap();
+        let network = Network::load(&[shipped()], name, Some(path)).unwrap();
         assert_eq!(golden["weights_sha256"], network.sha256(), "run weights/recipes/golden.py");
         let p = network.probability_of_slice(windowed.view()).unwrap();
         let worst = compare(&golden["points"], p.view(), tolerance(path));
-        println!("{path}: largest difference {worst:.1e}");
+        println!("{name} on {path}: largest difference {worst:.1e}");
         if !path.is_bf16() {
             assert_eq!(golden["over_half"], over_half(p.view()), "{path}");
         }
     }
+}
+
+#[test]
+fn the_shipped_weights_give_pytorchs_numbers() {
+    check("unet-w16", include_str!("../tests/data/golden_unet_w16.json"));
 }
 
 #[test]
