@@ -29,6 +29,6 @@ pub use manifest::{Entry, Kind};
 pub use measure::{Bench, process_cpu_s};
 pub use network::Network;
 pub use train::{
-    Curves, Example, Examples, Origin, Recipe, Saved, Slice, Stage, Start, Trained,
+    Curves, Example, Examples, Measured, Origin, Recipe, Saved, Slice, Stage, Start, Trained,
     TrainingStep, Validation, train_unet,
 };

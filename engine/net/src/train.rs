@@ -9,6 +9,7 @@ mod adamw;
 mod augment;
 mod batch;
 mod checkpoint;
+mod course;
 mod entry;
 mod examples;
 mod filter;
@@ -22,6 +23,7 @@ mod recipe;
 #[cfg(test)]
 mod reference;
 mod run;
+mod schedule;
 mod start;
 mod state_dict;
 #[cfg(test)]
@@ -29,10 +31,10 @@ mod toy;
 mod validate;
 mod widen;
 
+pub use course::{Curves, Measured, Stage};
 pub use entry::{Saved, Trained, train_unet};
 pub use examples::{Example, Examples, Origin, Slice};
 pub use measure::TrainingStep;
 pub use recipe::Recipe;
-pub use run::{Curves, Stage};
 pub use start::Start;
 pub use validate::Validation;

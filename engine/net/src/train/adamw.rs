@@ -2,7 +2,7 @@
 //! 2, with the decay times the rate as in PyTorch), its rate over time, the gradient's largest
 //! norm, and the running average of the weights.
 
-use super::recipe::Recipe;
+use super::schedule::Schedule;
 
 /// Decay of the first moment.
 const FIRST: f64 = 0.9;
@@ -52,10 +52,10 @@ impl Moments {
 }
 
 /// The rate of the update after `step` updates: up in a line, down in a cosine.
-pub(super) fn rate(recipe: &Recipe, step: usize) -> f64 {
-    let warm = ((step + 1) as f64 / recipe.warm_up as f64).min(1.0);
-    let turned = (std::f64::consts::PI * step as f64 / recipe.steps as f64).cos();
-    recipe.rate * warm * (LAST + (1.0 - LAST) * 0.5 * (1.0 + turned))
+pub(super) fn rate(schedule: &Schedule, step: usize) -> f64 {
+    let warm = ((step + 1) as f64 / schedule.warm_up as f64).min(1.0);
+    let turned = (std::f64::consts::PI * step as f64 / schedule.steps as f64).cos();
+    schedule.rate * warm * (LAST + (1.0 - LAST) * 0.5 * (1.0 + turned))
 }
 
 /// Scales `gradient` down to a norm of at most `largest`; gives the norm it had.
@@ -105,10 +105,10 @@ mod tests {
 
     #[test]
     fn the_rate_rises_to_its_peak_and_falls_to_a_hundredth() {
-        let recipe = recipe("rate = 1.0\nwarm_up = 10\nsteps = 1000");
-        check(rate(&recipe, 0), 0.1);
-        check(rate(&recipe, 500), 0.01 + 0.99 * 0.5);
-        check(rate(&recipe, 1000), 0.01);
+        let schedule = recipe("rate = 1.0\nwarm_up = 10\nsteps = 1000").schedule();
+        check(rate(&schedule, 0), 0.1);
+        check(rate(&schedule, 500), 0.01 + 0.99 * 0.5);
+        check(rate(&schedule, 1000), 0.01);
     }
 
     #[test]

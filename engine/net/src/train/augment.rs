@@ -34,7 +34,7 @@ pub(super) fn augmented(example: &Example, recipe: &Recipe, random: &mut Random)
     };
     let mut pixels = placed.resample(|at| example.pixel(at));
     blur(&mut pixels, recipe, random);
-    jitter(&mut pixels, recipe, random);
+    jitter(&mut pixels, [recipe.contrast, recipe.offset, recipe.noise], random);
     let ivh = recipe.ivh as f32;
     let weight = mask(example.ivh()).mapv_into(|share| 1.0 + (ivh - 1.0) * share);
     Sample { pixels, blood: mask(example.blood()), weight }
@@ -99,11 +99,12 @@ fn blur(pixels: &mut Array2<f32>, recipe: &Recipe, random: &mut Random) {
     });
 }
 
-/// Another contrast and offset, and noise, which every second time has the grain of a soft kernel.
-fn jitter(pixels: &mut Array2<f32>, recipe: &Recipe, random: &mut Random) {
-    let contrast = (1.0 + recipe.contrast * random.normal()) as f32;
-    let offset = (recipe.offset * random.normal()) as f32;
-    let level = (recipe.noise * random.uniform()) as f32;
+/// Another contrast and offset, and noise, which every second time has the grain of a soft kernel;
+/// deviations of the first two, and the largest of the noise.
+fn jitter(pixels: &mut Array2<f32>, [contrast, offset, noise]: [f64; 3], random: &mut Random) {
+    let contrast = (1.0 + contrast * random.normal()) as f32;
+    let offset = (offset * random.normal()) as f32;
+    let level = (noise * random.uniform()) as f32;
     let soft = random.chance(0.5);
     let mut noise = Array2::zeros(pixels.dim());
     if level > 0.0 {

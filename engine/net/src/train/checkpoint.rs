@@ -9,13 +9,9 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
 use super::adamw::Moments;
-use super::run::{Curves, State};
+use super::course::{Curves, Measured, State};
 use super::state_dict::replace;
-use super::validate::Validation;
 use crate::NetError;
-
-/// Numbers of one validation in the file.
-const VALIDATION: usize = 3;
 
 /// Whose a checkpoint is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,16 +21,16 @@ pub(super) struct Owner {
 }
 
 /// Writes `state` as the file `path`.
-pub(super) fn save(path: &Path, state: &State, owner: &Owner) -> Result<(), NetError> {
+pub(super) fn save<V: Measured>(
+    path: &Path,
+    state: &State<V>,
+    owner: &Owner,
+) -> Result<(), NetError> {
     let failed = |source| NetError::Format { path: path.to_owned(), source };
     let floats = |numbers: &[f32]| numbers.iter().flat_map(|v| v.to_le_bytes()).collect();
     let doubles = |numbers: &[f64]| numbers.iter().flat_map(|v| v.to_le_bytes()).collect();
-    let validations: Vec<f64> = state
-        .curves
-        .validations
-        .iter()
-        .flat_map(|v| [v.step as f64, v.mean_iou, v.least_iou])
-        .collect();
+    let validations: Vec<f64> =
+        state.curves.validations.iter().flat_map(|v| v.numbers()).collect();
     let tensors: [(&str, Dtype, usize, Vec<u8>); 7] = [
         ("parameters", Dtype::F32, state.parameters.len(), floats(&state.parameters)),
         ("first", Dtype::F32, state.moments.first.len(), floats(&state.moments.first)),
@@ -56,7 +52,10 @@ pub(super) fn save(path: &Path, state: &State, owner: &Owner) -> Result<(), NetE
 /// The state in the file `path`; none where there is no file.
 ///
 /// Fails when it was written by a training of another recipe or other examples.
-pub(super) fn load(path: &Path, owner: &Owner) -> Result<Option<State>, NetError> {
+pub(super) fn load<V: Measured>(
+    path: &Path,
+    owner: &Owner,
+) -> Result<Option<State<V>>, NetError> {
     let bytes = match std::fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -66,7 +65,7 @@ pub(super) fn load(path: &Path, owner: &Owner) -> Result<Option<State>, NetError
     let (_, header) = SafeTensors::read_metadata(&bytes).map_err(failed)?;
     let said = |key: &str| header.metadata().as_ref().and_then(|said| said.get(key));
     for (what, key, expected) in
-        [("recipe", "recipe", &owner.recipe), ("set of slices", "examples", &owner.examples)]
+        [("recipe", "recipe", &owner.recipe), ("set of examples", "examples", &owner.examples)]
     {
         if said(key) != Some(expected) {
             return Err(NetError::OtherTraining { path: path.to_owned(), what });
@@ -81,12 +80,7 @@ pub(super) fn load(path: &Path, owner: &Owner) -> Result<Option<State>, NetError
         let bytes = file.tensor(name).map_err(failed)?.data();
         Ok(bytes.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect())
     };
-    let validation = |v: &[f64; VALIDATION]| Validation {
-        step: v[0] as usize,
-        mean_iou: v[1],
-        least_iou: v[2],
-    };
-    let validations = doubles("validations")?.as_chunks().0.iter().map(validation).collect();
+    let validations = doubles("validations")?.as_chunks().0.iter().map(|v| V::of(*v)).collect();
     Ok(Some(State {
         parameters: floats("parameters")?,
         moments: Moments { first: floats("first")?, second: floats("second")? },
@@ -99,13 +93,14 @@ pub(super) fn load(path: &Path, owner: &Owner) -> Result<Option<State>, NetError
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::train::validate::Validation;
 
     #[test]
     fn a_checkpoint_comes_back_with_the_same_bits_and_to_its_owner_only() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("c.safetensors");
         let owner = Owner { recipe: "r".to_owned(), examples: "e".to_owned() };
-        assert_eq!(load(&path, &owner).unwrap(), None);
+        assert_eq!(load::<Validation>(&path, &owner).unwrap(), None);
         let mut state = State::new(vec![0.1, -2.0]);
         state.moments.second[1] = 1e-30;
         state.curves.loss = vec![0.7, 1.0 / 3.0];
@@ -114,7 +109,7 @@ mod tests {
         save(&path, &state, &owner).unwrap();
         assert_eq!(load(&path, &owner).unwrap(), Some(state));
         let other = Owner { recipe: "other".to_owned(), ..owner };
-        let said = load(&path, &other).unwrap_err().to_string();
+        let said = load::<Validation>(&path, &other).unwrap_err().to_string();
         assert!(said.contains("written by a training with another recipe"), "{said}");
     }
 }

@@ -1,12 +1,12 @@
 //! The way into the trainer from outside of this crate.
 
-use std::ops::ControlFlow;
 use std::path::Path;
 
+use super::course::{Curves, Progress};
 use super::examples::Examples;
 use super::network::network;
 use super::recipe::Recipe;
-use super::run::{Curves, Job, Stage};
+use super::run::Job;
 use super::start::Start;
 use super::state_dict::{bf16_file, replace};
 use crate::NetError;
@@ -14,7 +14,7 @@ use crate::shape::Shape;
 use crate::weights::sha256;
 
 /// The checkpoint in its folder.
-const CHECKPOINT: &str = "checkpoint.safetensors";
+pub(super) const CHECKPOINT: &str = "checkpoint.safetensors";
 
 /// A trained network, in memory.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ pub struct Saved {
 impl Trained {
     /// Writes the weights as bf16; the file is there whole or not at all.
     pub fn save(&self, path: &Path) -> Result<Saved, NetError> {
-        let bytes = bf16_file(path, self.shape, &self.parameters)?;
+        let bytes = bf16_file(path, &self.shape.tensors(), &self.parameters)?;
         replace(path, &bytes)?;
         Ok(Saved { sha256: sha256(&bytes), parameters: self.parameters.len() })
     }
@@ -54,7 +54,7 @@ pub fn train_unet(
     start: Start,
     checkpoints: &Path,
     threads: usize,
-    progress: &mut dyn FnMut(Stage) -> ControlFlow<()>,
+    progress: &mut Progress<'_>,
 ) -> Result<Trained, NetError> {
     let shape = recipe.shape()?;
     let checkpoint = checkpoints.join(CHECKPOINT);

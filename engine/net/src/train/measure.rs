@@ -6,10 +6,11 @@ use std::time::Instant;
 use ichor_core::HeadBox;
 use ndarray::Array2;
 
+use super::course::State;
 use super::examples::{Example, Examples, Origin, Slice};
 use super::network::network;
 use super::recipe::Recipe;
-use super::run::{Job, State, lanes};
+use super::run::Job;
 use super::start::Start;
 use crate::NetError;
 use crate::measure::process_cpu_s;
@@ -35,16 +36,15 @@ impl TrainingStep {
         let recipe = self.recipe()?;
         let examples = Examples::split(vec![self.example(&recipe)?], &recipe)?;
         let start = Start::of(&recipe)?;
-        let mut model = network(recipe.shape()?);
-        let mut lanes = lanes(&model, recipe.batch);
         let mut state = State::new(start.parameters);
         let no_file = Path::new("");
         let (recipe, examples, threads) = (&recipe, &examples, self.threads);
         let job = Job { recipe, examples, checkpoint: no_file, threads };
-        job.step(&mut model, &mut lanes, &mut state)?;
+        let (in_steps, mut course) = (job.in_steps(), job.course(network(recipe.shape()?)));
+        in_steps.step(&mut course, &mut state)?;
         let timed = (0..runs).map(|_| {
             let (wall, cpu) = (Instant::now(), process_cpu_s());
-            job.step(&mut model, &mut lanes, &mut state)?;
+            in_steps.step(&mut course, &mut state)?;
             Ok((wall.elapsed().as_secs_f64(), process_cpu_s() - cpu))
         });
         timed.collect()

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::schedule::Schedule;
 use crate::NetError;
 use crate::shape::Shape;
 use crate::weights::sha256;
@@ -153,6 +154,23 @@ impl Recipe {
         Shape::new(self.width, self.depth)
     }
 
+    /// The numbers of the loop.
+    pub(super) fn schedule(&self) -> Schedule {
+        let Self { steps, rate, warm_up, weight_decay, clip, ema, .. } = *self;
+        let Self { validate_every, patience, checkpoint_every, .. } = *self;
+        Schedule {
+            steps,
+            rate,
+            warm_up,
+            weight_decay,
+            clip,
+            ema,
+            validate_every,
+            patience,
+            checkpoint_every,
+        }
+    }
+
     /// SHA-256 of all numbers, hex; comments and the folder of `init` do not count.
     pub(super) fn sha256(&self) -> String {
         let init = self.init.as_ref().and_then(|path| path.file_name()).map(PathBuf::from);
@@ -162,7 +180,8 @@ impl Recipe {
     }
 }
 
-fn in_range(
+/// Refuses `value` of `key` where it is not `inside` of what it `must` be.
+pub(super) fn in_range(
     path: &Path,
     key: &'static str,
     value: f64,

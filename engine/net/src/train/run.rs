@@ -1,11 +1,10 @@
-//! The loop: batch, logits, loss, gradient, update; now and then a validation and a checkpoint.
+//! The course of the segmentation network: a batch of slices, their logits, loss and gradient.
 
-use std::ops::ControlFlow;
 use std::path::Path;
 
-use super::adamw::{self, Moments};
 use super::batch;
-use super::checkpoint::{self, Owner};
+use super::checkpoint::Owner;
+use super::course::{Course, Loop, Progress, State};
 use super::examples::Examples;
 use super::lanes::{Lane, side_by_side};
 use super::loss::Sums;
@@ -13,73 +12,6 @@ use super::model::Trainable;
 use super::recipe::Recipe;
 use super::validate::{Validation, validate};
 use crate::NetError;
-
-/// How a training went.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Curves {
-    /// Loss of every step's batch, before its update.
-    pub loss: Vec<f64>,
-    /// Validations of the running average, in order.
-    pub validations: Vec<Validation>,
-}
-
-impl Curves {
-    /// The validation whose weights are kept.
-    pub fn best(&self) -> Option<Validation> {
-        let mut best: Option<Validation> = None;
-        for &validation in &self.validations {
-            if best.is_none_or(|best| validation.mean_iou > best.mean_iou) {
-                best = Some(validation);
-            }
-        }
-        best
-    }
-
-    /// Whether the last `patience` validations brought nothing better.
-    fn exhausted(&self, patience: usize) -> bool {
-        let at = self.validations.iter().position(|&v| Some(v) == self.best());
-        at.is_some_and(|at| self.validations.len() - 1 - at >= patience)
-    }
-}
-
-/// Where a training stands after a step.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Stage {
-    /// Steps that are done.
-    pub step: usize,
-    /// Steps of the recipe.
-    pub steps: usize,
-    /// Loss of the step's batch.
-    pub loss: f64,
-    /// The validation after the step, where there was one.
-    pub validation: Option<Validation>,
-}
-
-/// All that changes in a training; the number of losses is the number of steps.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct State {
-    pub(super) parameters: Vec<f32>,
-    pub(super) moments: Moments,
-    /// Running average of the parameters.
-    pub(super) average: Vec<f32>,
-    /// The average at the best validation.
-    pub(super) best: Vec<f32>,
-    pub(super) curves: Curves,
-}
-
-impl State {
-    pub(super) fn new(parameters: Vec<f32>) -> Self {
-        let moments = Moments::new(parameters.len());
-        let (average, best) = (parameters.clone(), parameters.clone());
-        Self { parameters, moments, average, best, curves: Curves::default() }
-    }
-
-    /// What a training hands out: without a validation, the last average.
-    pub(super) fn kept(self) -> (Vec<f32>, Curves) {
-        let validated = !self.curves.validations.is_empty();
-        (if validated { self.best } else { self.average }, self.curves)
-    }
-}
 
 /// What a training is given, apart from network and start.
 pub(super) struct Job<'a> {
@@ -96,90 +28,85 @@ impl Job<'_> {
     /// `progress` is called after every step; `Break` writes a checkpoint and stops.
     pub(super) fn train<M: Trainable>(
         &self,
-        mut model: M,
+        model: M,
         start: Vec<f32>,
-        progress: &mut dyn FnMut(Stage) -> ControlFlow<()>,
+        progress: &mut Progress<'_>,
     ) -> Result<State, NetError> {
-        let recipe = self.recipe;
-        let owner = Owner { recipe: recipe.sha256(), examples: self.examples.sha256() };
-        let mut state = match checkpoint::load(self.checkpoint, &owner)? {
-            Some(state) => state,
-            None => State::new(start),
-        };
-        let mut lanes = lanes(&model, recipe.batch);
-        loop {
-            let step = state.curves.loss.len();
-            if step >= recipe.steps || state.curves.exhausted(recipe.patience) {
-                return Ok(state);
-            }
-            let loss = self.step(&mut model, &mut lanes, &mut state)?;
-            let (step, last) = (step + 1, step + 1 == recipe.steps);
-            let validation = if last || step.is_multiple_of(recipe.validate_every) {
-                self.validate(&mut model, &mut lanes, &mut state)?
-            } else {
-                None
-            };
-            let ended = last || state.curves.exhausted(recipe.patience);
-            let stop = progress(Stage { step, steps: recipe.steps, loss, validation });
-            let stop = stop.is_break() && !ended;
-            if ended || stop || step.is_multiple_of(recipe.checkpoint_every) {
-                checkpoint::save(self.checkpoint, &state, &owner)?;
-            }
-            if stop {
-                return Err(NetError::TrainingStopped { step, steps: recipe.steps });
-            }
-        }
+        self.in_steps().run(&mut self.course(model), start, progress)
     }
 
-    /// One update; gives the loss before it.
-    pub(super) fn step<M: Trainable>(
-        &self,
-        model: &mut M,
-        lanes: &mut [Lane<M::Work>],
-        state: &mut State,
+    /// The loop of the recipe.
+    pub(super) fn in_steps(&self) -> Loop<'_> {
+        let owner = Owner { recipe: self.recipe.sha256(), examples: self.examples.sha256() };
+        Loop { schedule: self.recipe.schedule(), owner, checkpoint: self.checkpoint }
+    }
+
+    /// What the loop trains.
+    pub(super) fn course<M: Trainable>(&self, model: M) -> Slices<'_, M> {
+        let lane = |_| Lane {
+            work: model.work(),
+            gradient: vec![0.0; model.n_parameters()],
+            taken: None,
+        };
+        let lanes = (0..self.recipe.batch).map(lane).collect();
+        Slices { job: self, model, lanes }
+    }
+}
+
+/// A network under training and the slots of its batch.
+pub(super) struct Slices<'a, M: Trainable> {
+    job: &'a Job<'a>,
+    model: M,
+    lanes: Vec<Lane<M::Work>>,
+}
+
+impl<M: Trainable> Course for Slices<'_, M> {
+    type Validation = Validation;
+
+    fn gradient(
+        &mut self,
+        parameters: &[f32],
+        step: usize,
+        gradient: &mut [f32],
     ) -> Result<f64, NetError> {
-        let recipe = self.recipe;
-        let step = state.curves.loss.len();
-        model.take(&state.parameters);
-        let loss = self.gradients(&*model, lanes, step)?;
-        if !loss.is_finite() {
-            return Err(NetError::Diverged { step, loss });
-        }
-        let mut gradient = vec![0.0; state.parameters.len()];
+        self.model.take(parameters);
+        let loss = self.gradients(step)?;
         // In the order of the slots, whichever was done first.
-        for lane in lanes.iter() {
+        for lane in &self.lanes {
             for (sum, part) in gradient.iter_mut().zip(&lane.gradient) {
                 *sum += part;
             }
         }
-        adamw::clip(&mut gradient, recipe.clip);
-        let rate = adamw::rate(recipe, step);
-        let decay = recipe.weight_decay;
-        state.moments.update(&mut state.parameters, &gradient, rate, decay, step + 1);
-        adamw::follow(&mut state.average, &state.parameters, recipe.ema, step + 1);
-        state.curves.loss.push(loss);
         Ok(loss)
     }
 
-    /// Leaves in each lane its part of the gradient of batch `step`; gives the batch's loss.
-    fn gradients<M: Trainable>(
-        &self,
-        model: &M,
-        lanes: &mut [Lane<M::Work>],
+    fn validate(
+        &mut self,
+        parameters: &[f32],
         step: usize,
-    ) -> Result<f64, NetError> {
-        let (recipe, bce) = (self.recipe, self.recipe.bce);
-        side_by_side(lanes, self.threads, |slot, lane| {
-            let sample = batch::sample(self.examples, recipe, step, slot);
+    ) -> Result<Option<Validation>, NetError> {
+        self.model.take(parameters);
+        let held = self.job.examples.validation();
+        validate(&self.model, &mut self.lanes, self.job.threads, held, step)
+    }
+}
+
+impl<M: Trainable> Slices<'_, M> {
+    /// Leaves in each lane its part of the gradient of batch `step`; gives the batch's loss.
+    fn gradients(&mut self, step: usize) -> Result<f64, NetError> {
+        let Job { recipe, examples, threads, .. } = *self.job;
+        let (bce, model) = (recipe.bce, &self.model);
+        side_by_side(&mut self.lanes, threads, |slot, lane| {
+            let sample = batch::sample(examples, recipe, step, slot);
             let logits = model.logits(&mut lane.work, sample.pixels.view())?;
             lane.taken = Some((sample, logits));
             Ok(())
         })?;
         let mut sums = Sums::default();
-        for (sample, logits) in lanes.iter().filter_map(|lane| lane.taken.as_ref()) {
+        for (sample, logits) in self.lanes.iter().filter_map(|lane| lane.taken.as_ref()) {
             sums.add(Sums::of(logits, sample));
         }
-        side_by_side(lanes, self.threads, |_, lane| match lane.taken.take() {
+        side_by_side(&mut self.lanes, threads, |_, lane| match lane.taken.take() {
             Some((sample, logits)) => {
                 let by_logits = sums.by_logits(bce, &logits, &sample);
                 model.gradient(&mut lane.work, by_logits.view(), &mut lane.gradient)
@@ -188,33 +115,6 @@ impl Job<'_> {
         })?;
         Ok(sums.loss(bce))
     }
-
-    /// Measures the running average, and keeps it where it is the best so far.
-    fn validate<M: Trainable>(
-        &self,
-        model: &mut M,
-        lanes: &mut [Lane<M::Work>],
-        state: &mut State,
-    ) -> Result<Option<Validation>, NetError> {
-        model.take(&state.average);
-        let (step, held) = (state.curves.loss.len(), self.examples.validation());
-        let validation = validate(&*model, lanes, self.threads, held, step)?;
-        if let Some(validation) = validation {
-            let best = state.curves.best();
-            if best.is_none_or(|best| validation.mean_iou > best.mean_iou) {
-                state.best.clone_from(&state.average);
-            }
-            state.curves.validations.push(validation);
-        }
-        Ok(validation)
-    }
-}
-
-/// Buffers for every slot of a batch.
-pub(super) fn lanes<M: Trainable>(model: &M, batch: usize) -> Vec<Lane<M::Work>> {
-    let lane =
-        |_| Lane { work: model.work(), gradient: vec![0.0; model.n_parameters()], taken: None };
-    (0..batch).map(lane).collect()
 }
 
 #[cfg(test)]
@@ -223,6 +123,7 @@ mod tests {
     use crate::train::examples::tests::{example, recipe};
     use crate::train::examples::{Example, Origin};
     use crate::train::toy::Toy;
+    use std::ops::ControlFlow;
 
     const TEXT: &str = "steps = 60\nbatch = 5\nrate = 0.1\nwarm_up = 5\nema = 0.9\nvalidation = 0.3\nvalidate_every = 20\ncheckpoint_every = 7\nmargin = 0\nnoise = 0.01\nshift = 0.01";
 

@@ -89,17 +89,30 @@ fn extend(flat: &mut Vec<f32>, view: &TensorView<'_>, name: &str) -> Result<(), 
     Ok(())
 }
 
-/// The file that holds `flat` as bf16: the bf16 paths then compute with the very weights of the
-/// f32 ones, which f16 would not give them.
-pub(super) fn bf16_file(path: &Path, shape: Shape, flat: &[f32]) -> Result<Vec<u8>, NetError> {
-    let failed = |source| NetError::Format { path: path.to_owned(), source };
+/// The file that holds `flat`, all `tensors` one after the other, as bf16: the bf16 paths then
+/// compute with the very weights of the f32 ones, which f16 would not give them.
+pub(super) fn bf16_file(
+    path: &Path,
+    tensors: &[(String, Vec<usize>)],
+    flat: &[f32],
+) -> Result<Vec<u8>, NetError> {
     let halves: Vec<u8> = flat.iter().flat_map(|&v| bf16::from_f32(v).to_le_bytes()).collect();
-    let mut rest = halves.as_slice();
+    file(path, tensors, (Dtype::BF16, &halves))
+}
+
+/// The file of numbers of two bytes.
+fn file(
+    path: &Path,
+    tensors: &[(String, Vec<usize>)],
+    (dtype, halves): (Dtype, &[u8]),
+) -> Result<Vec<u8>, NetError> {
+    let failed = |source| NetError::Format { path: path.to_owned(), source };
+    let mut rest = halves;
     let mut views = Vec::new();
-    for (name, dims) in shape.tensors() {
+    for (name, dims) in tensors {
         let (bytes, after) = rest.split_at(2 * dims.iter().product::<usize>());
         rest = after;
-        views.push((name, TensorView::new(Dtype::BF16, dims, bytes).map_err(failed)?));
+        views.push((name, TensorView::new(dtype, dims.clone(), bytes).map_err(failed)?));
     }
     safetensors::serialize(views, None).map_err(failed)
 }
@@ -127,7 +140,7 @@ mod tests {
             (0..shape.n_parameters()).map(|i| (i as f32 - 200.0) / 64.0).collect();
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("new/w.safetensors");
-        replace(&path, &bf16_file(&path, shape, &flat).unwrap()).unwrap();
+        replace(&path, &bf16_file(&path, &shape.tensors(), &flat).unwrap()).unwrap();
         let file = StateDict::read(&path).unwrap();
         assert_eq!((file.width().unwrap(), file.flat(shape).unwrap()), (2, flat));
         let said = file.flat(Shape::new(2, 2).unwrap()).unwrap_err().to_string();

@@ -1,11 +1,13 @@
 //! How good the weights are: intersection over union by patient, at a probability of one half.
 
 use std::collections::BTreeMap;
+use std::fmt::{Display, Formatter};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use ndarray::Array2;
 
+use super::course::Measured;
 use super::examples::Example;
 use super::lanes::{Lane, side_by_side};
 use super::model::Trainable;
@@ -20,6 +22,26 @@ pub struct Validation {
     pub mean_iou: f64,
     /// The lowest patient's.
     pub least_iou: f64,
+}
+
+impl Measured for Validation {
+    fn score(self) -> f64 {
+        self.mean_iou
+    }
+
+    fn numbers(self) -> [f64; 3] {
+        [self.step as f64, self.mean_iou, self.least_iou]
+    }
+
+    fn of([step, mean_iou, least_iou]: [f64; 3]) -> Self {
+        Self { step: step as usize, mean_iou, least_iou }
+    }
+}
+
+impl Display for Validation {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        write!(f, "IoU mean {:.4}, least {:.4}", self.mean_iou, self.least_iou)
+    }
 }
 
 /// Pixels of one slice or patient.

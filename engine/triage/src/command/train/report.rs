@@ -1,6 +1,7 @@
 //! What a training says while it runs: a line that is written over on a terminal, and one line a
 //! validation anywhere.
 
+use std::fmt::Display;
 use std::io::{IsTerminal, Write, stderr};
 use std::time::{Duration, Instant};
 
@@ -31,7 +32,7 @@ impl Report {
     }
 
     /// Says what is new at `stage`.
-    pub(super) fn at(&mut self, stage: Stage) -> Result<(), TriageError> {
+    pub(super) fn at<V: Display>(&mut self, stage: Stage<V>) -> Result<(), TriageError> {
         let first = *self.first.get_or_insert(stage.step - 1);
         let before = self.loss.unwrap_or(stage.loss);
         let loss = SMOOTH * before + (1.0 - SMOOTH) * stage.loss;
@@ -42,9 +43,7 @@ impl Report {
         if let Some(validation) = stage.validation {
             self.clear();
             print(&format!(
-                "step {step}/{steps}  loss {loss:.4}  validation IoU mean {:.4}, least {:.4}  {} left",
-                validation.mean_iou,
-                validation.least_iou,
+                "step {step}/{steps}  loss {loss:.4}  validation {validation}  {} left",
                 clock_time(left_s)
             ))?;
         }
