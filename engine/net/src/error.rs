@@ -62,6 +62,16 @@ pub enum NetError {
         /// Number of poolings.
         depth: usize,
     },
+    /// The network does something else.
+    #[error("{name} is a {found}, not a {wanted}: name another network of the manifest")]
+    OtherKind {
+        /// The network.
+        name: String,
+        /// What it is.
+        found: crate::Kind,
+        /// What was needed.
+        wanted: crate::Kind,
+    },
     /// The manifest contradicts itself.
     #[error("the manifest gives {name} {what} {said}, its width and depth give {found}")]
     Contradiction {
@@ -150,6 +160,17 @@ pub enum NetError {
         /// Voxels of the volume.
         volume: [usize; 3],
     },
+    /// Mask and volume were not made for each other.
+    #[error("a mask of {mask:?} voxels for a volume of {volume:?}, both (z, y, x)")]
+    MaskShape {
+        /// Voxels of the mask.
+        mask: [usize; 3],
+        /// Voxels of the volume.
+        volume: [usize; 3],
+    },
+    /// There is nothing to describe.
+    #[error("the mask marks no voxel: there is no hematoma to describe")]
+    NoHematoma,
     /// The central frame would cut away a part of the head.
     #[error(
         "{:.0} % of the head lies outside the central {frame} x {frame} pixels of {y} x {x}; \

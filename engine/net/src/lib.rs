@@ -1,9 +1,12 @@
-//! The segmentation network: a slice of the head in, the probability of blood out.
+//! The networks: a slice of the head to the probability of blood (the U-Net), a hematoma to
+//! features and a probability of expansion (the CNN).
 //!
-//! Teng et al. 2021, Front. Aging Neurosci. 13:632138, figure 3. Weights come with a manifest
-//! and are refused when a byte or a shape is not the one that was written down.
+//! Teng et al. 2021, Front. Aging Neurosci. 13:632138, figure 3 and its second branch. Weights
+//! come with a manifest and are refused when a byte or a shape is not the one that was written
+//! down.
 
 mod bits;
+mod cnn;
 mod cpu;
 mod error;
 mod forward;
@@ -21,6 +24,8 @@ mod train;
 mod unet;
 mod weights;
 
+pub use cnn::crop::Bleed;
+pub use cnn::network::Cnn;
 pub use cpu::path::Path;
 pub use error::NetError;
 pub use forward::StepTime;

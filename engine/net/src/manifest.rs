@@ -3,6 +3,7 @@
 //! Unknown keys are errors, so that a misspelt hash is never a missing one.
 
 use std::collections::BTreeMap;
+use std::fmt::{Display, Formatter};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -19,6 +20,17 @@ const MANIFEST: &str = "manifest.toml";
 pub enum Kind {
     /// Slice in, probability of blood for every pixel out.
     Unet,
+    /// Slices around a hematoma in, features and a probability of expansion out.
+    Cnn,
+}
+
+impl Display for Kind {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Unet => "unet",
+            Self::Cnn => "cnn",
+        })
+    }
 }
 
 /// One network of the manifest.
@@ -49,6 +61,35 @@ pub struct Entry {
     pub card: PathBuf,
     /// Figures by name; the card says how each was measured.
     pub metrics: BTreeMap<String, f64>,
+}
+
+impl Entry {
+    /// Refuses a network of another kind.
+    pub(crate) fn must_be(&self, wanted: Kind) -> Result<(), NetError> {
+        if self.kind == wanted {
+            return Ok(());
+        }
+        Err(NetError::OtherKind { name: self.name.clone(), found: self.kind, wanted })
+    }
+
+    /// Refuses figures that are not those of its width and depth.
+    pub(crate) fn must_have(
+        &self,
+        parameters: usize,
+        input: [usize; 4],
+    ) -> Result<(), NetError> {
+        let contradiction = |what, said, found| {
+            Err(NetError::Contradiction { name: self.name.clone(), what, said, found })
+        };
+        if self.parameters != parameters {
+            let said = self.parameters.to_string();
+            return contradiction("parameters", said, parameters.to_string());
+        }
+        if self.input != input {
+            return contradiction("input", format!("{:?}", self.input), format!("{input:?}"));
+        }
+        Ok(())
+    }
 }
 
 #[derive(Deserialize)]

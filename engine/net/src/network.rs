@@ -49,9 +49,10 @@ impl Network {
             return Err(NetError::NoPath { path, fastest: Path::fastest() });
         }
         let (folder, entry) = manifest::find(folders, name)?;
-        let shape = shape_of(&entry)?;
-        let Kind::Unet = entry.kind;
-        let weights = Weights::load(&folder, &entry, shape, &Device::Cpu)?;
+        entry.must_be(Kind::Unet)?;
+        let shape = Shape::new(entry.width, entry.depth)?;
+        entry.must_have(shape.n_parameters(), [1, 1, FRAME, FRAME])?;
+        let weights = Weights::load(&folder, &entry, shape.tensors(), &Device::Cpu)?;
         let forward = on_path(path, shape, &weights)?;
         Ok(Self { entry, device: forward.device(), forward })
     }
@@ -176,23 +177,6 @@ fn slices_with_head(volume: &Volume, head: &Head) -> Result<Vec<usize>, NetError
         return Err(NetError::HeadOutside { share, frame: FRAME, y: n_y, x: n_x });
     }
     Ok((0..n_z).filter(|&z| head.slice_box(z).is_some()).collect())
-}
-
-/// Width and depth of `entry`, refused where its other figures are not theirs.
-fn shape_of(entry: &Entry) -> Result<Shape, NetError> {
-    let shape = Shape::new(entry.width, entry.depth)?;
-    let contradiction = |what, said, found| {
-        Err(NetError::Contradiction { name: entry.name.clone(), what, said, found })
-    };
-    let (said, found) = (entry.parameters, shape.n_parameters());
-    if said != found {
-        return contradiction("parameters", said.to_string(), found.to_string());
-    }
-    let (said, found) = (entry.input, [1, 1, FRAME, FRAME]);
-    if said != found {
-        return contradiction("input", format!("{said:?}"), format!("{found:?}"));
-    }
-    Ok(shape)
 }
 
 /// Part of the head's voxels that the frame does not show.

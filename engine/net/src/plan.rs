@@ -3,6 +3,7 @@
 //! The forward pass, its gradient, what the head needs of it, its cost and its peak of memory
 //! are all read off this list.
 
+use crate::cnn::shape::{CHANNELS, CnnShape};
 use crate::shape::Shape;
 
 /// A set of feature maps: its level (each halves the image) and the channels it joins.
@@ -100,6 +101,22 @@ impl Plan {
             seen = plan.double(&format!("u.{level}"), joined, level, channels);
         }
         plan.steps.push(Step::Logits { name: "out".to_owned(), source: seen });
+        plan
+    }
+
+    /// The U-Net's way down, to the last maps.
+    pub(crate) fn cnn(shape: CnnShape) -> Self {
+        let mut plan = Self::of_input(CHANNELS, shape.depth());
+        let mut seen = 0;
+        for level in 0..shape.depth() {
+            let channels = shape.channels(level);
+            let inner = plan.slot(level, &[channels]);
+            plan.convolve(&format!("d.{level}.c1"), seen, inner, channels, 1);
+            let out = plan.slot(level, &[channels]);
+            plan.convolve(&format!("d.{level}.c2"), inner, out, channels, 2);
+            seen = plan.slot(level + 1, &[channels]);
+            plan.steps.push(Step::Pool { source: out, target: seen });
+        }
         plan
     }
 

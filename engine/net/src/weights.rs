@@ -11,7 +11,6 @@ use sha2::{Digest, Sha256};
 
 use crate::NetError;
 use crate::manifest::Entry;
-use crate::shape::Shape;
 
 /// Every tensor of a network in f32, by name; complete and of the right shapes.
 #[derive(Debug)]
@@ -21,13 +20,13 @@ pub(crate) struct Weights {
 }
 
 impl Weights {
-    /// Reads `entry`'s file in `folder` to `device`.
+    /// Reads `entry`'s file in `folder` to `device`; `expected` are all tensors it must hold.
     ///
     /// Fails when its hash, its names or its shapes are not those of the manifest.
     pub(crate) fn load(
         folder: &Path,
         entry: &Entry,
-        shape: Shape,
+        expected: Vec<(String, Vec<usize>)>,
         device: &Device,
     ) -> Result<Self, NetError> {
         let path = folder.join(&entry.file);
@@ -39,7 +38,6 @@ impl Weights {
         }
         let file = SafeTensors::deserialize(&bytes)
             .map_err(|source| NetError::Format { path: path.clone(), source })?;
-        let expected = shape.tensors();
         if let Some(tensor) =
             file.names().into_iter().find(|name| expected.iter().all(|(n, _)| n != name))
         {
@@ -106,6 +104,7 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
     use crate::Network;
+    use crate::shape::Shape;
     use safetensors::tensor::TensorView;
 
     type Tensors = Vec<(String, Dtype, Vec<usize>, Vec<u8>)>;

@@ -34,6 +34,16 @@ impl Tape {
         &mut self.maps[0]
     }
 
+    /// What `slot` holds after `forward`.
+    pub(crate) fn map(&self, slot: usize) -> &Maps<f32> {
+        &self.maps[slot]
+    }
+
+    /// Where the gradient by `slot` goes, for a plan that does not end in logits.
+    pub(crate) fn back_mut(&mut self, slot: usize) -> &mut Maps<f32> {
+        &mut self.back[slot]
+    }
+
     /// Logits of every pixel, row by row.
     pub(crate) fn logits(&self) -> &[f32] {
         &self.logits
@@ -162,13 +172,15 @@ impl Differentiable {
         }
     }
 
-    /// Gradient by every parameter, from the gradient by the logits of the last `forward`.
+    /// Gradient by every parameter, from the gradient by the logits of the last `forward`; for a
+    /// plan without logits, from what [`Tape::back_mut`] of its last slot was given.
     pub(crate) fn backward<L: Lanes<Number = f32>>(
         &self,
         tape: &mut Tape,
         by_logits: &[f32],
         gradient: &mut [f32],
     ) {
+        let last_reads = self.plan.last_reads();
         for (at, step) in self.plan.steps.iter().enumerate().rev() {
             match *step {
                 Step::Logits { source, .. } => {
@@ -187,6 +199,10 @@ impl Differentiable {
                 }
                 Step::Pool { source, target } => {
                     let mut back = std::mem::take(&mut tape.back[source]);
+                    if last_reads[source] == at {
+                        // Nothing after the pooling has written a gradient to add to.
+                        back.all_mut().fill(0.0);
+                    }
                     backward::pool(&tape.maps[source], &tape.back[target], &mut back);
                     tape.back[source] = back;
                 }

@@ -1,5 +1,7 @@
 //! Weights of a plan's steps, packed for the kernels.
 
+use ndarray::Array2;
+
 use crate::kernels::aligned::{Aligned, Number};
 use crate::kernels::lanes::Lanes;
 use crate::kernels::maps::{Maps, lanes_of};
@@ -114,6 +116,16 @@ pub(crate) fn put_pixels<'a, T: Number>(
         for (to, &value) in input.row_mut(0, y).chunks_exact_mut(INPUT_BLOCK).zip(row) {
             to[0] = T::near(value);
             to[1] = T::near(value - to[0].value());
+        }
+    }
+}
+
+/// Writes two planes of one shape as the two channels of an input.
+pub(crate) fn put_pair(first: &Array2<f32>, second: &Array2<f32>, input: &mut Maps<f32>) {
+    for (y, (first, second)) in first.outer_iter().zip(second.outer_iter()).enumerate() {
+        let pixels = input.row_mut(0, y).chunks_exact_mut(INPUT_BLOCK);
+        for ((to, &first), &second) in pixels.zip(first).zip(second) {
+            to.copy_from_slice(&[first, second]);
         }
     }
 }

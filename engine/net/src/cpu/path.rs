@@ -47,6 +47,15 @@ impl Path {
         f32.into_iter().find(|path| path.is_available()).unwrap_or(Self::Portable)
     }
 
+    /// The f32 path of our own kernels that stands for it.
+    pub(crate) fn without_bf16(self) -> Self {
+        match self {
+            Self::AmxBf16 | Self::Avx512Bf16 | Self::Avx512 => Self::Avx512,
+            Self::Avx2 => Self::Avx2,
+            Self::Portable | Self::Candle => Self::Portable,
+        }
+    }
+
     /// Whether maps and weights are rounded to bf16.
     pub fn is_bf16(self) -> bool {
         matches!(self, Self::AmxBf16 | Self::Avx512Bf16)
