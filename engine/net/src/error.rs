@@ -236,6 +236,9 @@ pub enum NetError {
         /// Slices that are left after those of the validation.
         found: usize,
     },
+    /// There is no hematoma to learn from.
+    #[error("no case is left to train on: give more cases, or keep fewer for validation")]
+    NoCases,
     /// Masks and slice were not made for each other.
     #[error("{subject}: a mask of {found:?} pixels for a slice of {expected:?}, both (y, x)")]
     ExampleShape {

@@ -34,6 +34,7 @@ pub use manifest::{Entry, Kind};
 pub use measure::{Bench, process_cpu_s};
 pub use network::Network;
 pub use train::{
-    Curves, Example, Examples, Measured, Origin, Recipe, Saved, Slice, Stage, Start, Trained,
-    TrainingStep, Validation, train_unet,
+    CnnCase, CnnCases, CnnRecipe, CnnTrained, CnnValidation, Curves, Example, Examples,
+    Measured, Origin, Recipe, Saved, Slice, Stage, Start, Trained, TrainingStep, Validation,
+    train_cnn, train_unet,
 };

@@ -1,7 +1,8 @@
-//! The trainer of the segmentation network: examples and a recipe in, weights out.
+//! The trainers: examples and a recipe in, weights out.
 //!
-//! It knows the network by what a training needs of it ([`model::Trainable`]) and does the rest:
-//! batches, augmentation, loss, update, validation, checkpoints. The same recipe and the same
+//! One loop ([`course`]) trains both networks: gradient, update, running average, validation,
+//! checkpoints. The segmentation network is known to it by what a training needs of it
+//! ([`model::Trainable`]); the CNN has a folder of its own ([`cnn`]). The same recipe and the same
 //! examples give the same bits, however many threads there are and however often the training
 //! was stopped and taken up again.
 
@@ -9,6 +10,7 @@ mod adamw;
 mod augment;
 mod batch;
 mod checkpoint;
+mod cnn;
 mod course;
 mod entry;
 mod examples;
@@ -31,6 +33,7 @@ mod toy;
 mod validate;
 mod widen;
 
+pub use cnn::{CnnCase, CnnCases, CnnRecipe, CnnTrained, CnnValidation, train_cnn};
 pub use course::{Curves, Measured, Stage};
 pub use entry::{Saved, Trained, train_unet};
 pub use examples::{Example, Examples, Origin, Slice};

@@ -101,7 +101,11 @@ fn blur(pixels: &mut Array2<f32>, recipe: &Recipe, random: &mut Random) {
 
 /// Another contrast and offset, and noise, which every second time has the grain of a soft kernel;
 /// deviations of the first two, and the largest of the noise.
-fn jitter(pixels: &mut Array2<f32>, [contrast, offset, noise]: [f64; 3], random: &mut Random) {
+pub(super) fn jitter(
+    pixels: &mut Array2<f32>,
+    [contrast, offset, noise]: [f64; 3],
+    random: &mut Random,
+) {
     let contrast = (1.0 + contrast * random.normal()) as f32;
     let offset = (offset * random.normal()) as f32;
     let level = (noise * random.uniform()) as f32;

@@ -9,6 +9,7 @@ pub(super) enum Stream {
     Widen = 2,
     Hold = 3,
     Sample = 4,
+    Order = 5,
 }
 
 /// One stream of random numbers.

@@ -100,6 +100,16 @@ pub(super) fn bf16_file(
     file(path, tensors, (Dtype::BF16, &halves))
 }
 
+/// The file that holds `flat` as f16, which keeps more of a number that is only computed in f32.
+pub(super) fn f16_file(
+    path: &Path,
+    tensors: &[(String, Vec<usize>)],
+    flat: &[f32],
+) -> Result<Vec<u8>, NetError> {
+    let halves: Vec<u8> = flat.iter().flat_map(|&v| f16::from_f32(v).to_le_bytes()).collect();
+    file(path, tensors, (Dtype::F16, &halves))
+}
+
 /// The file of numbers of two bytes.
 fn file(
     path: &Path,
