@@ -86,6 +86,18 @@ pub(crate) enum TriageError {
         /// Where it was expected.
         path: PathBuf,
     },
+    /// A training knows more than can be seen.
+    #[error(
+        "AUC {auc:.3} (standard error {standard_error:.3}) on cases that never trained, where the most that can be seen is {bayes:.3}: the training has seen the label; look for what tells it"
+    )]
+    Leak {
+        /// Area under the curve.
+        auc: f64,
+        /// Its standard error.
+        standard_error: f64,
+        /// Area under the curve of the Bayes score.
+        bayes: f64,
+    },
     /// The input of a command cannot be used.
     #[error("{0}")]
     Input(String),

@@ -1,19 +1,22 @@
-//! `train`: what ships is made here, the scorers and the network.
+//! `train`: what ships is made here, the scorers and the networks.
 
 mod card;
 mod chart;
+mod cnn;
+mod cnn_card;
 pub(super) mod in_order;
 mod phantoms;
 mod real;
 mod report;
 mod scorer;
+mod stop;
 mod unet;
 
 use clap::{Args, Subcommand};
 
 use crate::{Settings, TriageError};
 
-/// Train a scorer on phantoms, whose labels are simulated, or the network on slices.
+/// Train a scorer on phantoms, whose labels are simulated, or a network.
 #[derive(Args)]
 pub(crate) struct Train {
     #[command(subcommand)]
@@ -27,6 +30,7 @@ enum What {
     /// Logistic regression on radiomics, org.ichor.radiomics/signature, on simulated labels
     Signature(scorer::Scorer),
     Unet(unet::Unet),
+    Cnn(cnn::Cnn),
 }
 
 impl Train {
@@ -35,6 +39,7 @@ impl Train {
             What::Boosting(scorer) => scorer.run(scorer::Kind::Boosting, settings),
             What::Signature(scorer) => scorer.run(scorer::Kind::Signature, settings),
             What::Unet(unet) => unet.run(),
+            What::Cnn(cnn) => cnn.run(settings),
         }
     }
 }

@@ -29,7 +29,7 @@ impl Card<'_> {
     pub(super) fn write(&self, out: &Path) -> Result<String, TriageError> {
         let name = out.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let beside = |ending: &str| out.with_file_name(format!("{name}{ending}"));
-        chart::write(&self.loss_lines(), &beside("-loss.png"))?;
+        chart::write(&loss_lines(&self.curves.loss), &beside("-loss.png"))?;
         chart::write(&self.iou_lines(), &beside("-iou.png"))?;
         let entry = self.manifest_entry(&name);
         let path = beside(".md");
@@ -92,20 +92,6 @@ impl Card<'_> {
         )
     }
 
-    fn loss_lines(&self) -> [Line; 2] {
-        let loss = &self.curves.loss;
-        let reach = ((loss.len() as f64 * SMOOTH) as usize).max(1);
-        let smooth = loss.iter().enumerate().map(|(at, _)| {
-            let part = &loss[at.saturating_sub(reach)..=at];
-            (at as f64 + 1.0, part.iter().sum::<f64>() / part.len() as f64)
-        });
-        let each = loss.iter().enumerate().map(|(at, &loss)| (at as f64 + 1.0, loss));
-        [
-            Line { points: each.collect(), color: LIGHT, thick: 1 },
-            Line { points: smooth.collect(), color: DARK, thick: 2 },
-        ]
-    }
-
     fn iou_lines(&self) -> [Line; 2] {
         let points = |iou: fn(&ichor_net::Validation) -> f64| {
             self.curves.validations.iter().map(|v| (v.step as f64, iou(v))).collect()
@@ -115,6 +101,20 @@ impl Card<'_> {
             Line { points: points(|v| v.mean_iou), color: DARK, thick: 2 },
         ]
     }
+}
+
+/// The loss of every step, and a running mean of it.
+pub(super) fn loss_lines(loss: &[f64]) -> [Line; 2] {
+    let reach = ((loss.len() as f64 * SMOOTH) as usize).max(1);
+    let smooth = loss.iter().enumerate().map(|(at, _)| {
+        let part = &loss[at.saturating_sub(reach)..=at];
+        (at as f64 + 1.0, part.iter().sum::<f64>() / part.len() as f64)
+    });
+    let each = loss.iter().enumerate().map(|(at, &loss)| (at as f64 + 1.0, loss));
+    [
+        Line { points: each.collect(), color: LIGHT, thick: 1 },
+        Line { points: smooth.collect(), color: DARK, thick: 2 },
+    ]
 }
 
 /// How many slices of how many patients and phantoms.

@@ -3,14 +3,14 @@
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use clap::Args;
 use ichor_net::{Example, Examples, Recipe, Start, train_unet};
 
 use super::card::{Card, counted};
 use super::report::Report;
+use super::stop::{stop_flag, threads};
 use super::{phantoms, real};
 use crate::TriageError;
 use crate::command::progress::Progress;
@@ -62,7 +62,7 @@ impl Unet {
         print(&format!("pixels of a slice: {:.0} on average", mean_pixels(&examples)))?;
 
         let words = start.words.clone();
-        let stop = self.stop_flag()?;
+        let stop = stop_flag(&self.checkpoint)?;
         let mut report = Report::new();
         let mut said = Ok(());
         let mut progress = |stage| {
@@ -72,7 +72,7 @@ impl Unet {
             }
             ControlFlow::Continue(())
         };
-        let threads = self.threads();
+        let threads = threads(self.threads);
         let trained =
             train_unet(&recipe, &examples, start, &self.checkpoint, threads, &mut progress);
         drop(report);
@@ -95,13 +95,8 @@ impl Unet {
         ))
     }
 
-    fn threads(&self) -> usize {
-        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        self.threads.map_or_else(cores, usize::from)
-    }
-
     fn examples(&self, recipe: &Recipe) -> Result<Vec<Example>, TriageError> {
-        let threads = self.threads();
+        let threads = threads(self.threads);
         let mut all = Vec::new();
         if let Some(folder) = &self.real {
             let mut progress = Progress::new("patient");
@@ -113,19 +108,6 @@ impl Unet {
         let mut at = |done, of| progress.at(done, of);
         all.extend(phantoms::examples(self.phantoms, recipe, threads, &mut at)?);
         Ok(all)
-    }
-
-    /// Becomes true at SIGINT or SIGTERM; a second signal ends the process at once.
-    fn stop_flag(&self) -> Result<Arc<AtomicBool>, TriageError> {
-        let stop = Arc::new(AtomicBool::new(false));
-        for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
-            signal_hook::flag::register_conditional_shutdown(signal, 1, Arc::clone(&stop))
-                .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
-                .map_err(|source| {
-                    TriageError::file("listen for signals in", &self.checkpoint, source)
-                })?;
-        }
-        Ok(stop)
     }
 }
 
