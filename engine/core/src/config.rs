@@ -148,6 +148,8 @@ pub struct ScoreConfig {
     pub network: String,
     /// Instructions that compute it: `auto`, or a path that the network crate knows by this name.
     pub path: String,
+    /// Name of the weights whose features are gathered beside the extractors'; empty: none.
+    pub cnn: String,
     /// Units whose features are gathered.
     pub extractors: Vec<UnitId>,
     /// The scorer whose verdict counts.

@@ -47,7 +47,7 @@ enum Command {
     Score(score::Score),
     /// Write the hematoma of a DICOM folder as a NIfTI mask
     Segment(segment::Segment),
-    /// Describe a masked region by the features of an extractor
+    /// Describe a masked region by the features of an extractor or the CNN
     Features(features::Describe),
     /// Write a cohort of phantoms (simulated scans with simulated labels)
     Phantom(phantom::Make),

@@ -4,6 +4,7 @@
 //! a row, with its verdict or its error, and no study can stop the queue.
 
 mod clock;
+mod cnn;
 mod cohort;
 mod command;
 mod error;

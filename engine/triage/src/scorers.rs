@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 
 use ichor_core::{
-    Features, Mask, Profile, Provenance, Risk, UnitId, Verdict, Volume, Withheld, judge,
+    FeatureError, Features, Mask, Profile, Provenance, Risk, UnitId, Verdict, Volume, Withheld,
+    judge,
 };
 use ichor_host::{Scored, Workers};
+use ichor_net::Cnn;
 use ichor_store::{Outcome, ScorerResult, VerdictKind};
 
 use crate::pipeline::{Step, Watch, go_on};
-use crate::{Settings, TriageError};
+use crate::{Settings, TriageError, cnn};
 
 /// Gives the name of the active profile of a scorer.
 pub(crate) type ProfileOf<'a> = dyn Fn(&UnitId) -> Result<String, TriageError> + 'a;
@@ -21,16 +23,20 @@ pub(crate) const VOLUME: &str = "hematoma.volume_ml";
 pub(crate) struct Scorers {
     workers: Workers,
     extractors: Vec<UnitId>,
+    /// Describes beside the extractors, where its weights are there.
+    cnn: Option<Cnn>,
     scorer: Option<UnitId>,
     shadow: Vec<UnitId>,
     profile_dirs: Vec<PathBuf>,
 }
 
 impl Scorers {
-    /// Finds the plugins and checks that the active scorer has a profile that fits it.
+    /// Finds the plugins and the CNN, and checks that no extractor gives one of its names.
     pub(crate) fn open(settings: &Settings) -> Result<Self, TriageError> {
         let score = &settings.config.score;
-        let scorers = Self::describing(settings)?;
+        let mut scorers = Self::describing(settings)?;
+        scorers.cnn = cnn::load(settings)?;
+        scorers.no_name_twice()?;
         let known = |unit: &UnitId, key| scorers.needs(unit, key);
         known(&score.scorer, "score.scorer")?;
         for unit in &score.shadow {
@@ -52,6 +58,7 @@ impl Scorers {
         let scorers = Self {
             workers: Workers::new(settings.worker_command(), installed),
             extractors,
+            cnn: None,
             scorer: None,
             shadow: Vec::new(),
             profile_dirs: settings.profile_dirs(),
@@ -60,6 +67,19 @@ impl Scorers {
             scorers.needs(unit, "score.extractors")?;
         }
         Ok(scorers)
+    }
+
+    /// An extractor whose worker does not start fails its studies, not the engine.
+    fn no_name_twice(&mut self) -> Result<(), TriageError> {
+        let Some(cnn) = &self.cnn else { return Ok(()) };
+        let names = cnn.names();
+        for unit in &self.extractors {
+            let Ok(description) = self.workers.describe(unit) else { continue };
+            if let Some(name) = description.outputs.into_iter().find(|n| names.contains(n)) {
+                return Err(FeatureError::Twice(name).into());
+            }
+        }
+        Ok(())
     }
 
     fn needs(&self, unit: &UnitId, key: &'static str) -> Result<(), TriageError> {
@@ -121,6 +141,13 @@ impl Scorers {
             provenance.extractors.push(format!("{unit} {version}"));
             inputs.extend(features.clone())?;
             outcome.features.push((unit, features));
+        }
+        if let Some(cnn) = &self.cnn {
+            go_on(watch(Step::Describing))?;
+            let features = cnn.features(volume, mask)?;
+            provenance.extractors.push(cnn::made_by(cnn));
+            inputs.extend(features.clone())?;
+            outcome.features.push((cnn::unit(), features));
         }
         inputs.push(VOLUME, mask.volume().ml())?;
         inputs.extend(clinical.clone())?;

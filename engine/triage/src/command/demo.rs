@@ -109,11 +109,12 @@ impl Scratch {
         let score = &settings.config.score;
         // A JSON string is a TOML string.
         let text = format!(
-            "data_dir = {}\nweights_dir = {}\n\n[dicom]\nlisten = \"127.0.0.1:0\"\n\n[engine]\nquiet_s = 2\n\n[score]\nnetwork = {}\npath = {}\n",
+            "data_dir = {}\nweights_dir = {}\n\n[dicom]\nlisten = \"127.0.0.1:0\"\n\n[engine]\nquiet_s = 2\n\n[score]\nnetwork = {}\npath = {}\ncnn = {}\n",
             json!(self.folder.join("data")),
             json!(settings.config.weights_dir.clone().unwrap_or_default()),
             json!(score.network),
             json!(settings.instructions.forced().map_or("auto", ichor_net::Path::name)),
+            json!(score.cnn),
         );
         let path = self.folder.join("ichor.toml");
         fs::write(&path, text).map_err(|source| TriageError::file("write", &path, source))?;

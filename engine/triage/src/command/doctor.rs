@@ -79,6 +79,8 @@ fn examine(settings: &Settings) -> Vec<Finding> {
         format!("{} {hash}; {}", network.name(), network.licence())
     });
     findings.push(Finding { what: "network", found: network });
+    let cnn = crate::cnn::said(settings).map_err(|error| error.to_string());
+    findings.push(Finding { what: "cnn", found: cnn });
     match Scorers::open(settings) {
         Err(error) => findings.push(Finding { what: "plugins", found: Err(error.to_string()) }),
         Ok(mut scorers) => {

@@ -1,19 +1,19 @@
-//! `features`: describe a masked region by the features of an extractor.
+//! `features`: describe a masked region by the features of an extractor or of the CNN.
 
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
-use ichor_core::{Features, UnitId, Volume};
+use clap::{Args, ValueEnum};
+use ichor_core::{Features, Mask, UnitId, Volume};
 use ichor_dicom::Opened;
 use serde_json::json;
 
 use super::score::print;
 use crate::scorers::Scorers;
-use crate::{Settings, TriageError, folder, nifti_file};
+use crate::{Settings, TriageError, cnn, folder, nifti_file};
 
-/// Describe a masked region by the features of an extractor.
+/// Describe a masked region by the features of an extractor or of the CNN.
 ///
 /// The image is NIfTI or a DICOM folder, the mask NIfTI on the same grid (not 0 is inside).
 #[derive(Args)]
@@ -27,18 +27,34 @@ pub(crate) struct Describe {
     /// The extractor
     #[arg(long, value_name = "UNIT", default_value = "org.ichor.radiomics/features")]
     unit: UnitId,
+    /// A set of the engine's own instead of an extractor's
+    #[arg(long, value_enum, conflicts_with = "unit")]
+    set: Option<Set>,
     /// Where the features go, .csv or .json; stdout (CSV) when not given
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+}
+
+/// What the engine describes without a plugin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Set {
+    /// Features of the network that `score.cnn` names
+    Cnn,
 }
 
 impl Describe {
     pub(crate) fn run(&self, settings: &Settings) -> Result<(), TriageError> {
         let volume = image(&self.image)?;
         let mask = nifti_file::read_mask(&self.mask, &volume)?;
-        let mut scorers = Scorers::describing(settings)?;
-        let features =
-            scorers.describe(&self.unit, &volume, &mask, &mut |_| ControlFlow::Continue(()))?;
+        let features = match self.set {
+            Some(Set::Cnn) => cnn_features(settings, &volume, &mask)?,
+            None => Scorers::describing(settings)?.describe(
+                &self.unit,
+                &volume,
+                &mask,
+                &mut |_| ControlFlow::Continue(()),
+            )?,
+        };
         match &self.out {
             None => print(csv(&features).trim_end()),
             Some(path) => {
@@ -47,6 +63,20 @@ impl Describe {
                 fs::write(path, text).map_err(|source| TriageError::file("write", path, source))
             }
         }
+    }
+}
+
+fn cnn_features(
+    settings: &Settings,
+    volume: &Volume,
+    mask: &Mask,
+) -> Result<Features, TriageError> {
+    match cnn::load(settings)? {
+        Some(cnn) => Ok(cnn.features(volume, mask)?),
+        None => Err(TriageError::Input(format!(
+            "no network describes: {}; name one of the manifest's in score.cnn",
+            cnn::said(settings)?
+        ))),
     }
 }
 
