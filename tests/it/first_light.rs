@@ -57,7 +57,9 @@ fn provenance_is_complete(site: &Site) {
     assert_eq!(detail.verdicts.len(), 2, "the active scorer and one in the shadow");
     for verdict in &detail.verdicts {
         let made_by = &verdict.provenance;
-        assert_eq!(made_by.network, "unet-w16");
+        assert!(made_by.network.starts_with("unet-"), "{}", made_by.network);
+        let cnn = |made: &String| made.starts_with("ichor/cnn cnn-w16 sha256 ");
+        assert!(made_by.extractors.iter().any(cnn), "{:?}", made_by.extractors);
         for hash in [&made_by.plugin_sha256, &made_by.weights_sha256, &made_by.images_sha256] {
             assert_eq!(hash.as_ref().expect("a hash").len(), 64);
         }
@@ -69,6 +71,8 @@ fn provenance_is_complete(site: &Site) {
     }
     let features = store.features(study, detail.revision).expect("the features read");
     assert_eq!(features[0].1.names().len(), 32);
+    assert_eq!(features[1].0.to_string(), "ichor/cnn");
+    assert_eq!(features[1].1.names().len(), 256);
     let pictures = site.layout().artefacts(&detail.row.study_uid, detail.revision);
     assert!(pictures.join(ichor_core::Pictures::INDEX).is_file());
 }

@@ -95,3 +95,116 @@ impl Cnn {
         Ok(self.model.probability(features.values()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cnn::crop::tests::boxed;
+    use crate::golden::shipped;
+    use crate::{Network, weights};
+    use ichor_core::PixelSpacing;
+    use safetensors::Dtype;
+    use safetensors::tensor::TensorView;
+
+    const PIXEL: PixelSpacing = PixelSpacing { y: 0.5, x: 0.5 };
+
+    /// A network of width 1 and depth 1 whose numbers are all a half, after `change` of its
+    /// tensors and of its manifest.
+    fn load(
+        change: impl FnOnce(&mut Vec<(String, Vec<usize>)>),
+        in_manifest: impl FnOnce(String) -> String,
+    ) -> Result<Cnn, NetError> {
+        let mut tensors = CnnShape::new(1, 1).unwrap().tensors();
+        change(&mut tensors);
+        let bytes: Vec<Vec<u8>> = tensors
+            .iter()
+            .map(|(_, dims)| 0.5_f32.to_le_bytes().repeat(dims.iter().product()))
+            .collect();
+        let views = tensors.iter().zip(&bytes).map(|((name, dims), bytes)| {
+            (name, TensorView::new(Dtype::F32, dims.clone(), bytes).unwrap())
+        });
+        let file = safetensors::serialize(views, None).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("tiny.safetensors"), &file).unwrap();
+        let manifest = format!(
+            r#"
+            [[network]]
+            name = "tiny"
+            kind = "cnn"
+            file = "tiny.safetensors"
+            sha256 = "{}"
+            width = 1
+            depth = 1
+            input = [1, 2, 128, 128]
+            parameters = 35
+            training_set = "none"
+            licence = "none"
+            card = "tiny.md"
+            metrics = {{}}
+            "#,
+            weights::sha256(&file)
+        );
+        std::fs::write(folder.path().join("manifest.toml"), in_manifest(manifest)).unwrap();
+        Cnn::load(&[folder.path().to_owned()], "tiny", Some(Path::Portable))
+    }
+
+    fn check(refused: Result<Cnn, NetError>, words: &str) {
+        let said = refused.unwrap_err().to_string();
+        assert!(said.contains(words), "{said}");
+    }
+
+    #[test]
+    fn weights_that_are_not_the_manifests_are_refused() {
+        assert_eq!(load(|_| (), |text| text).unwrap().names(), ["cnn_000", "cnn_001"]);
+        let without = |t: &mut Vec<(String, Vec<usize>)>| t.retain(|t| t.0 != "fc.bias");
+        check(load(without, |text| text), r#"tensor "fc.bias" is missing from"#);
+        let with = |t: &mut Vec<(String, Vec<usize>)>| t.push(("out.bias".to_owned(), vec![1]));
+        check(load(with, |text| text), r#"holds "out.bias", which a network of this width"#);
+        let other = |t: &mut Vec<(String, Vec<usize>)>| t[0].1 = vec![1, 1, 3, 3];
+        check(load(other, |text| text), "is [1, 1, 3, 3], expected [1, 2, 3, 3]");
+        let hash = |text: String| text.replace("sha256 = \"", "sha256 = \"0");
+        check(load(|_| (), hash), "its manifest says 0");
+        let input = |text: String| text.replace("128, 128", "512, 512");
+        check(load(|_| (), input), "gives tiny input [1, 2, 512, 512]");
+    }
+
+    #[test]
+    fn a_network_of_the_other_kind_is_refused() {
+        let unet = Cnn::load(&[shipped()], "unet-w16", None);
+        check(unet, "unet-w16 is a unet, not a cnn: name another network of the manifest");
+        let cnn = Network::load(&[shipped()], "cnn-w16", None).unwrap_err();
+        assert!(matches!(cnn, NetError::OtherKind { .. }), "{cnn}");
+    }
+
+    #[test]
+    fn paths_agree_on_the_features_of_the_shipped_network() {
+        let (volume, mask) = boxed(PIXEL, 1..4, (60, 100), 40);
+        let on = |path| Cnn::load(&[shipped()], "cnn-w16", Some(path)).unwrap();
+        let plain = on(Path::Portable).features(&volume, &mask).unwrap();
+        assert_eq!(plain.names().len(), 256);
+        for path in Path::ALL.into_iter().filter(|path| path.is_available()) {
+            let cnn = on(path);
+            assert!(!cnn.path().is_bf16());
+            let found = cnn.features(&volume, &mask).unwrap();
+            assert_eq!(found, cnn.features(&volume, &mask).unwrap(), "{path}");
+            for (found, plain) in found.values().iter().zip(plain.values()) {
+                assert!((found - plain).abs() < 1e-4 * (1.0 + plain.abs()), "{path}: {found}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_pixels_of_the_scan_hardly_move_the_answer() {
+        let cnn = Cnn::load(&[shipped()], "cnn-w16", None).unwrap();
+        let p = |pixel: PixelSpacing, first, size| {
+            let (volume, mask) = boxed(pixel, 1..4, first, size);
+            cnn.probability(&volume, &mask).unwrap()
+        };
+        let fine = p(PIXEL, (75, 80), 50);
+        let coarse = p(PixelSpacing { y: 0.625, x: 0.625 }, (80, 80), 40);
+        assert!((0.0..=1.0).contains(&fine));
+        let by = (fine - coarse).abs();
+        println!("{fine:.3}, {coarse:.3}");
+        assert!(by < 0.1, "{fine}, {coarse}");
+    }
+}

@@ -41,7 +41,7 @@ pub(crate) struct Cnn {
     /// Print every key of a recipe with its default and end
     #[arg(long)]
     defaults: bool,
-    /// Cases of the development cohort (seed 1200) that train or are held out
+    /// Cases of the development cohort (seed 1200), held-out ones included
     #[arg(long, value_name = "N", default_value_t = 800)]
     cases: usize,
     /// Cases of the clinical cohort (seed 1201) that the card reports on
@@ -158,6 +158,25 @@ pub(super) fn auc_of(scores: &[f64], cases: &[CnnCase]) -> Result<Auc, TriageErr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn the_shipped_network_does_not_beat_what_can_be_seen() {
+        let weights = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../weights");
+        let cnn = ichor_net::Cnn::load(&[weights], "cnn-w16", None).unwrap();
+        let cohort = Cohort::clinical(72, REPORTING_SEED + 1);
+        let cases: Vec<Case> = cohort.cases().collect();
+        let risk = |case: &Case| {
+            let phantom = case.render(&scan_of(case))?;
+            Ok(cnn.probability(&phantom.volume, &phantom.hematoma)?)
+        };
+        let risks = in_order(&cases, threads(None), &mut |_, _| (), risk).unwrap();
+        let expands: Vec<bool> = cases.iter().map(|case| case.expands).collect();
+        let found = stats::auc(&Scored::new(&risks, &expands).unwrap());
+        println!("AUC {:.3}, standard error {:.3}", found.value, found.standard_error);
+        no_leak(&found, cohort.bayes_auc()).unwrap();
+        assert!(found.value > 0.5, "{found:?}");
+    }
 
     #[test]
     fn an_area_far_above_what_can_be_seen_is_refused() {
