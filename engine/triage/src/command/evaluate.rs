@@ -1,5 +1,6 @@
 //! `evaluate`: accuracy on data that training never saw, by patient.
 
+mod differences;
 mod phantoms;
 mod risk;
 mod segmentation;

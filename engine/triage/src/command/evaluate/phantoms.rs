@@ -6,6 +6,7 @@
 mod counts;
 
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 
 use clap::Args;
 use ichor_core::{Guards, Head, Mask, Withheld, guard, motion_index};
@@ -14,6 +15,7 @@ use ichor_study::stats::Overlap;
 use ndarray::Zip;
 
 use self::counts::Counts;
+use super::differences::{Compared, Differences};
 use crate::command::progress::Progress;
 use crate::command::score::print;
 use crate::command::train::in_order::in_order;
@@ -38,6 +40,9 @@ pub(crate) struct Phantoms {
     /// Seed of the cohort; training uses others
     #[arg(long, default_value_t = 23)]
     seed: u64,
+    /// Folder that gets pictures of the slices where the mask differs most from what was drawn, three a phantom
+    #[arg(long, value_name = "DIR")]
+    pictures: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -92,11 +97,12 @@ impl Phantoms {
             .cases()
             .flat_map(|case| Kind::ALL.map(|kind| (case.clone(), kind)))
             .collect();
+        let pictures = self.pictures.as_deref().map(Differences::open).transpose()?;
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let mut progress = Progress::new("phantom");
         let measured =
             in_order(&jobs, threads, &mut |done, of| progress.at(done, of), |job| {
-                measure(&imaging, &job.0, job.1)
+                measure(&imaging, &job.0, job.1, pictures.as_ref())
             })?;
         progress.end();
         let counts = Counts::of(&measured, imaging.guards());
@@ -131,7 +137,12 @@ fn varied(case: &Case, kind: Kind) -> (Case, Scan) {
     }
 }
 
-fn measure(imaging: &Imaging, case: &Case, kind: Kind) -> Result<Measured, TriageError> {
+fn measure(
+    imaging: &Imaging,
+    case: &Case,
+    kind: Kind,
+    pictures: Option<&Differences>,
+) -> Result<Measured, TriageError> {
     let (varied, scan) = varied(case, kind);
     let phantom = varied.render(&scan)?;
     let head = Head::find(&phantom.volume);
@@ -156,6 +167,14 @@ fn measure(imaging: &Imaging, case: &Case, kind: Kind) -> Result<Measured, Triag
     let found = imaging.segment(&phantom.volume, &head, &mut |_| ControlFlow::Continue(()))?;
     measured.withheld = guard(found.volume(), motion, guards);
     measured.hold_against(&phantom, &found)?;
+    if let Some(pictures) = pictures {
+        let name = format!("{}-{}", measured.id, kind.name());
+        let (reference, found) = (phantom.hematoma.voxels().view(), found.voxels().view());
+        pictures.draw(
+            &name,
+            &Compared { volume: &phantom.volume, head: &head, reference, found },
+        )?;
+    }
     Ok(measured)
 }
 

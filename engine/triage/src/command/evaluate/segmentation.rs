@@ -12,6 +12,7 @@ use ichor_study::stats::{self, Interval, Overlap};
 use ndarray::{Array3, ArrayView3, Axis};
 use serde_json::json;
 
+use super::differences::{Compared, Differences};
 use crate::command::progress::Progress;
 use crate::command::score::print;
 use crate::pipeline::{Imaging, Step};
@@ -33,6 +34,9 @@ pub(crate) struct Segmentation {
     /// Folder with a folder of mask PNGs for each patient
     #[arg(long, value_name = "DIR")]
     masks: PathBuf,
+    /// Folder that gets pictures of the slices where the masks differ most, three a patient
+    #[arg(long, value_name = "DIR")]
+    pictures: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -80,11 +84,12 @@ impl Segmentation {
             let path = self.images.display();
             return Err(TriageError::Input(format!("no patient folders in {path}")));
         }
+        let pictures = self.pictures.as_deref().map(Differences::open).transpose()?;
         let mut measured = Vec::new();
         let mut progress = Progress::new("patient");
         for (done, patient) in patients.iter().enumerate() {
             progress.at(done, patients.len());
-            measured.push(self.measure(&imaging, patient)?);
+            measured.push(self.measure(&imaging, patient, pictures.as_ref())?);
             if let (Some(last), false) = (measured.last(), self.json) {
                 progress.end();
                 if done == 0 {
@@ -97,7 +102,12 @@ impl Segmentation {
         print(&if self.json { as_json(&measured)? } else { words(&summary(&measured)?) })
     }
 
-    fn measure(&self, imaging: &Imaging, folder: &Path) -> Result<Measured, TriageError> {
+    fn measure(
+        &self,
+        imaging: &Imaging,
+        folder: &Path,
+        pictures: Option<&Differences>,
+    ) -> Result<Measured, TriageError> {
         let patient = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let opened = ichor_dicom::open_study(&folder::files(&[folder.to_owned()])?)?;
         let Opened::Volume { volume, .. } = opened else {
@@ -107,7 +117,13 @@ impl Segmentation {
         };
         let reference = reference(&self.masks.join(&patient), &volume)?;
         let mut go_on = |_: Step| ControlFlow::Continue(());
-        let found = imaging.segment(&volume, &Head::find(&volume), &mut go_on)?;
+        let head = Head::find(&volume);
+        let found = imaging.segment(&volume, &head, &mut go_on)?;
+        if let Some(pictures) = pictures {
+            let (reference, found) = (reference.voxels().view(), found.voxels().view());
+            pictures
+                .draw(&patient, &Compared { volume: &volume, head: &head, reference, found })?;
+        }
         let pairs = || {
             let slices =
                 reference.voxels().axis_iter(Axis(0)).zip(found.voxels().axis_iter(Axis(0)));
