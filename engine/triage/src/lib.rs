@@ -14,6 +14,7 @@ mod phantom_files;
 mod pictures;
 mod pipeline;
 mod report;
+mod scan_file;
 mod scorers;
 mod serve;
 mod settings;

@@ -1,29 +1,44 @@
-//! `features`: describe a masked region by the features of an extractor or of the CNN.
+//! `features`: describe masked regions by the features of an extractor or of the CNN.
+
+mod case;
+mod table;
 
 use std::fs;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use ichor_core::{Features, Mask, UnitId, Volume};
-use ichor_dicom::Opened;
+use ichor_core::{Features, UnitId};
+use ichor_net::Cnn;
 use serde_json::json;
 
+use self::case::Case;
 use super::score::print;
 use crate::scorers::Scorers;
-use crate::{Settings, TriageError, cnn, folder, nifti_file};
+use crate::{Settings, TriageError, cnn};
 
-/// Describe a masked region by the features of an extractor or of the CNN.
+/// Describe masked regions by the features of an extractor or of the CNN.
 ///
-/// The image is NIfTI or a DICOM folder, the mask NIfTI on the same grid (not 0 is inside).
+/// An image is NIfTI, NRRD or a DICOM folder; a mask is NIfTI or NRRD, and lies on the image voxel
+/// by voxel. NIfTI and NRRD images are described as their axes are stored.
+///
+/// A table is a CSV with the columns `image` and `mask`, and `label` and `id` where wanted; paths
+/// are relative to it. Its features go into one CSV with a row a case, each written when it is
+/// done: the same command goes on after the rows that are there.
 #[derive(Args)]
 pub(crate) struct Describe {
-    /// Image: .nii, .nii.gz or a DICOM folder
-    #[arg(long, value_name = "PATH")]
-    image: PathBuf,
-    /// Mask: .nii or .nii.gz
-    #[arg(long, value_name = "FILE")]
-    mask: PathBuf,
+    /// Image: .nii, .nii.gz, .nrrd, .nhdr or a DICOM folder
+    #[arg(long, value_name = "PATH", required_unless_present = "table", requires = "mask")]
+    image: Option<PathBuf>,
+    /// Mask: .nii, .nii.gz, .nrrd or .nhdr
+    #[arg(long, value_name = "FILE", requires = "image")]
+    mask: Option<PathBuf>,
+    /// Value of the mask that is inside [default: all but 0]
+    #[arg(long, value_name = "N")]
+    label: Option<i32>,
+    /// Table of cases instead of one image
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["image", "mask"], requires = "out")]
+    table: Option<PathBuf>,
     /// The extractor
     #[arg(long, value_name = "UNIT", default_value = "org.ichor.radiomics/features")]
     unit: UnitId,
@@ -44,50 +59,56 @@ enum Set {
 
 impl Describe {
     pub(crate) fn run(&self, settings: &Settings) -> Result<(), TriageError> {
-        let volume = image(&self.image)?;
-        let mask = nifti_file::read_mask(&self.mask, &volume)?;
-        let features = match self.set {
-            Some(Set::Cnn) => cnn_features(settings, &volume, &mask)?,
-            None => Scorers::describing(settings)?.describe(
-                &self.unit,
-                &volume,
-                &mask,
-                &mut |_| ControlFlow::Continue(()),
-            )?,
-        };
-        match &self.out {
-            None => print(csv(&features).trim_end()),
-            Some(path) => {
-                let json = path.extension().is_some_and(|extension| extension == "json");
-                let text = if json { as_json(&features) } else { csv(&features) };
-                fs::write(path, text).map_err(|source| TriageError::file("write", path, source))
+        let mut describer = self.describer(settings)?;
+        match (&self.table, &self.image, &self.mask, &self.out) {
+            (Some(table), _, _, Some(out)) => {
+                table::run(&mut describer, table, self.label, out)
             }
+            (_, Some(image), Some(mask), out) => {
+                let features = describer.describe(&Case::read(image, mask, self.label)?)?;
+                match out {
+                    None => print(csv(&features).trim_end()),
+                    Some(path) => {
+                        let json = path.extension().is_some_and(|end| end == "json");
+                        let text = if json { as_json(&features) } else { csv(&features) };
+                        fs::write(path, text)
+                            .map_err(|source| TriageError::file("write", path, source))
+                    }
+                }
+            }
+            _ => Err(TriageError::Input("an image with its mask, or a table".to_owned())),
         }
     }
-}
 
-fn cnn_features(
-    settings: &Settings,
-    volume: &Volume,
-    mask: &Mask,
-) -> Result<Features, TriageError> {
-    match cnn::load(settings)? {
-        Some(cnn) => Ok(cnn.features(volume, mask)?),
-        None => Err(TriageError::Input(format!(
-            "no network describes: {}; name one of the manifest's in score.cnn",
-            cnn::said(settings)?
-        ))),
+    fn describer(&self, settings: &Settings) -> Result<Describer, TriageError> {
+        if self.set == Some(Set::Cnn) {
+            return match cnn::load(settings)? {
+                Some(cnn) => Ok(Describer::Cnn(Box::new(cnn))),
+                None => Err(TriageError::Input(format!(
+                    "no network describes: {}; name one of the manifest's in score.cnn",
+                    cnn::said(settings)?
+                ))),
+            };
+        }
+        Ok(Describer::Unit(Box::new(Scorers::describing(settings)?), self.unit.clone()))
     }
 }
 
-fn image(path: &Path) -> Result<Volume, TriageError> {
-    if path.is_file() {
-        return nifti_file::read_image(path);
-    }
-    match ichor_dicom::open_study(&folder::files(&[path.to_owned()])?)? {
-        Opened::Volume { volume, .. } => Ok(volume),
-        Opened::Withheld { withheld, .. } => {
-            Err(TriageError::Input(format!("{}: {withheld}", path.display())))
+/// What makes features of a case.
+enum Describer {
+    Unit(Box<Scorers>, UnitId),
+    Cnn(Box<Cnn>),
+}
+
+impl Describer {
+    fn describe(&mut self, case: &Case) -> Result<Features, TriageError> {
+        match self {
+            Self::Unit(scorers, unit) => {
+                scorers.describe(unit, &case.volume, &case.mask, &mut |_| {
+                    ControlFlow::Continue(())
+                })
+            }
+            Self::Cnn(cnn) => Ok(cnn.features(&case.volume, &case.mask)?),
         }
     }
 }
