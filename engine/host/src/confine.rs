@@ -1,9 +1,10 @@
 //! What a worker takes away from itself before it opens a library.
 //!
 //! Landlock (Linux 5.13 and later): no writing anywhere, no reading but of the plugin's folder
-//! and of what the dynamic loader and thread pools look at, no TCP, no signals to others. It
-//! keeps mistakes and simple malice in; system calls are not filtered, so it is no wall against
-//! an attack on the kernel.
+//! and of what the dynamic loader and thread pools look at, no TCP, no signals to others. A filter
+//! of system calls ([`syscalls`](crate::syscalls)) beside it: no program, process or socket, and no
+//! writing either. Where the kernel has one of the two the other holds alone; where it has neither
+//! the plugin still runs in its own process, with its limits, on its own copy of the data.
 
 use std::path::Path;
 
@@ -12,6 +13,8 @@ use landlock::{
     RulesetCreatedAttr, RulesetError, RulesetStatus, Scope, path_beneath_rules,
 };
 use rustix::process::{Resource, Rlimit};
+
+use crate::syscalls::give_up;
 
 /// Read by the dynamic loader, by the standard library when it counts processors, by the
 /// allocator and by random number generators.
@@ -33,11 +36,11 @@ const SYSTEM: [&str; 12] = [
 /// How much of the sandbox the kernel put in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Confinement {
-    /// All that this host asks for.
+    /// All that this host asks for: files, network, signals, system calls.
     Full,
-    /// Files, but not all of network and signals: an older kernel.
+    /// Some of it: an older kernel, or one without Landlock or without filters.
     Partial,
-    /// Nothing: the kernel has no Landlock, or it is switched off.
+    /// Nothing of it.
     None,
 }
 
@@ -61,10 +64,12 @@ impl Confinement {
 
 /// Confines the calling thread, and those that it will start, to reading `folder`.
 pub(crate) fn confine(folder: &Path) -> Confinement {
-    match restrict(folder) {
-        Ok(RulesetStatus::FullyEnforced) => Confinement::Full,
-        Ok(RulesetStatus::PartiallyEnforced) => Confinement::Partial,
-        Ok(RulesetStatus::NotEnforced) | Err(_) => Confinement::None,
+    let landlock = restrict(folder);
+    let filtered = give_up();
+    match (landlock, filtered) {
+        (Ok(RulesetStatus::FullyEnforced), true) => Confinement::Full,
+        (Ok(RulesetStatus::NotEnforced) | Err(_), false) => Confinement::None,
+        _ => Confinement::Partial,
     }
 }
 

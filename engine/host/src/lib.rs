@@ -19,6 +19,7 @@ mod message;
 mod process;
 mod profiles;
 mod score;
+mod syscalls;
 mod wire;
 mod worker;
 mod workers;

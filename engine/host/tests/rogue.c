@@ -1,6 +1,7 @@
 /* A plugin that does wrong on demand: the configuration text of a unit says how. */
 #include <fcntl.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,6 +91,15 @@ static ichor_status misbehave(void *instance, ichor_response *r, ichor_err *err)
     return refuse(err, ICHOR_E_INTERNAL, "wrote a file");
   if (is(instance, "read a secret") && open("/etc/passwd", O_RDONLY) >= 0)
     return refuse(err, ICHOR_E_INTERNAL, "read a secret");
+  if (is(instance, "fork") && fork() >= 0) return refuse(err, ICHOR_E_INTERNAL, "forked");
+  if (is(instance, "open a socket") && (socket(AF_INET, SOCK_DGRAM, 0) >= 0 || socket(AF_UNIX, SOCK_STREAM, 0) >= 0))
+    return refuse(err, ICHOR_E_INTERNAL, "opened a socket");
+  if (is(instance, "start a program")) {
+    execl("/bin/true", "true", (char *)0);
+    return ICHOR_OK;
+  }
+  if (is(instance, "signal its host") && kill(getppid(), 0) == 0)
+    return refuse(err, ICHOR_E_INTERNAL, "may signal its host");
   if (is(instance, "look around") && getenv("PATH")) return refuse(err, ICHOR_E_INTERNAL, getenv("PATH"));
   if (is(instance, "print")) puts("this must not reach the engine's output"), fflush(stdout);
   return ICHOR_OK;

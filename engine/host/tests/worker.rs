@@ -45,6 +45,7 @@ const TESTS: &[Test] = tests![
     writing_to_the_volume_ends_the_worker_and_leaves_the_data,
     a_plugin_that_is_asked_to_stop_stops,
     a_worker_reads_its_folder_only,
+    a_worker_stays_alone,
     a_worker_ends_with_its_host,
     a_worker_without_a_host_says_so,
     a_plugin_written_with_the_sdk_survives_its_panics,
@@ -356,12 +357,25 @@ fn a_plugin_that_is_asked_to_stop_stops(bench: &Bench) {
 fn a_worker_reads_its_folder_only(bench: &Bench) {
     let mut worker = bench.worker("write a file", "");
     if worker.confinement() == Confinement::None {
-        println!("skipped: this kernel has no Landlock");
+        println!("skipped: this kernel confines nobody");
         return;
     }
     println!("confinement: {:?}", worker.confinement());
     assert!(worker.score("scorer", &features(20.0, 1.0)).is_ok());
     assert!(bench.worker("read a secret", "").score("scorer", &features(20.0, 1.0)).is_ok());
+}
+
+fn a_worker_stays_alone(bench: &Bench) {
+    // Each would answer with a refusal, or not at all, had it got its way.
+    for how in ["fork", "open a socket", "start a program", "signal its host"] {
+        let mut worker = bench.worker(how, "");
+        if worker.confinement() == Confinement::None {
+            println!("skipped: this kernel confines nobody");
+            return;
+        }
+        let answer = worker.score("scorer", &features(20.0, 1.0));
+        assert!(answer.is_ok(), "{how}: {answer:?}");
+    }
 }
 
 fn a_worker_ends_with_its_host(bench: &Bench) {
