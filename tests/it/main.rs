@@ -9,6 +9,7 @@ mod house;
 mod layering;
 mod tidy;
 
+mod plugins;
 mod programs;
 mod site;
 

@@ -54,6 +54,10 @@ impl Process {
         Ok((Self { child, ended: None }, Channel::new(ours, Some(PATIENCE))?))
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn is_alive(&mut self) -> bool {
         if let (None, Ok(Some(status))) = (&self.ended, self.child.try_wait()) {
             self.ended = Some(status.to_string());

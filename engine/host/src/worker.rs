@@ -68,6 +68,11 @@ impl Worker {
         self.confinement
     }
 
+    /// The id of its process.
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Whether it can still be called.
     pub fn is_alive(&mut self) -> bool {
         self.process.is_alive()

@@ -1,0 +1,73 @@
+//! What a scorer is tried with: inputs that are there, missing, and far out.
+
+use ichor_core::Features;
+use ichor_host::{HostError, Scored};
+
+use super::{Bench, answered};
+use crate::TriageError;
+
+/// Values that every input takes at once.
+const FAR_OUT: [f64; 6] = [0.0, -1.0, 1e9, -1e9, 1e300, f64::MIN_POSITIVE];
+
+pub(super) fn try_all(
+    bench: &Bench,
+    unit: &str,
+    add: &mut dyn FnMut(&'static str, Result<String, String>),
+) -> Result<(), TriageError> {
+    let mut worker = bench.spawn()?;
+    let names = worker.describe(unit)?.inputs.clone();
+    let deterministic = worker.describe(unit)?.deterministic;
+    let all = |value: &dyn Fn(usize) -> f64| {
+        Features::new(names.clone(), (0..names.len()).map(value).collect())
+    };
+    // Different for every input, so that two that are mixed up show.
+    let plain = all(&|at| 1.0 + at as f64 * 0.37)?;
+    let risk = |scored: &Scored| format!("risk {:.3}", scored.risk.probability());
+
+    let first = worker.score(unit, &plain);
+    let again = worker.score(unit, &plain);
+    let elsewhere = bench.spawn()?.score(unit, &plain);
+    let same = |other: &Result<Scored, HostError>| match (&first, other) {
+        (Ok(a), Ok(b)) => a == b,
+        (a, b) => a.is_err() == b.is_err(),
+    };
+    let (twice, restarted) = (same(&again), same(&elsewhere));
+    add("scores", answered(first, risk));
+    add(
+        "same bits",
+        match (deterministic, twice && restarted) {
+            (_, true) => Ok("twice, and in another process".to_owned()),
+            (false, false) => Ok("not promised, and not so".to_owned()),
+            (true, false) => Err("promised, and not so".to_owned()),
+        },
+    );
+
+    let none = worker.score(unit, &Features::default());
+    add("all inputs missing", answered(none, risk));
+    let mut each = Ok(format!("{} tried", names.len()));
+    for (missing, name) in names.iter().enumerate() {
+        let values = all(&|at| if at == missing { f64::NAN } else { plain.values()[at] })?;
+        if let Err(why) = answered(worker.score(unit, &values), risk) {
+            each = Err(format!("{name}: {why}"));
+            worker = bench.spawn()?;
+        }
+    }
+    add("each input missing", each);
+    let mut far = Ok(format!("{} tried", FAR_OUT.len()));
+    for value in FAR_OUT {
+        if let Err(why) = answered(worker.score(unit, &all(&|_| value)?), risk) {
+            far = Err(format!("all inputs {value:e}: {why}"));
+            worker = bench.spawn()?;
+        }
+    }
+    add("inputs far out", far);
+    bench.many(add, |worker| tolerated(worker.score(unit, &plain)))
+}
+
+/// A refusal ends no series of calls.
+pub(super) fn tolerated<T>(answer: Result<T, HostError>) -> Result<(), HostError> {
+    match answer {
+        Ok(_) | Err(HostError::Refused { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
