@@ -63,7 +63,11 @@ fn a_scorer_that_does_wrong_is_found_out() {
             "promised, and not so",
         ),
         ("sums", "response->base = -1.2; ml += 1.0;", ""),
-        ("leaks", "response->base = -1.2; *(volatile char *)malloc(4000) = 1;", "KiB more after 10000 calls"),
+        (
+            "leaks",
+            "response->base = -1.2; *(volatile char *)malloc(4000) = 1;",
+            "KiB more after 10000 calls",
+        ),
         ("faults", "response->base = -1.2; if (isnan(ml)) *(volatile int *)8 = 0;", "died"),
         ("nan", "response->base = ml > 1e8 ? NAN : -1.2;", "gave NaN for the base"),
     ];
