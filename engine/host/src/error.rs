@@ -133,6 +133,16 @@ pub enum HostError {
         /// `limits.memory_mib` of its manifest.
         memory_mib: u64,
     },
+    /// The library is blocked at this site.
+    #[error(
+        "{plugin} is blocked: it ended its worker {why}; `ichor plugin unblock {plugin}` lets it run again, a mended version runs at once"
+    )]
+    Blocked {
+        /// The plugin.
+        plugin: String,
+        /// How it came to that.
+        why: String,
+    },
     /// The worker sent what no worker sends.
     #[error("the worker of {plugin} sent {what}")]
     Garbled {

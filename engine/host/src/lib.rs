@@ -5,6 +5,7 @@
 //! hang or allocation storm there costs one call and never the caller. Volumes go to the worker
 //! as sealed memory, everything else as short messages over a socket.
 
+mod blocked;
 mod channel;
 mod child;
 mod confine;
@@ -24,6 +25,7 @@ mod wire;
 mod worker;
 mod workers;
 
+pub use blocked::{blocked, unblock};
 pub use child::worker_main;
 pub use confine::Confinement;
 pub use description::UnitDescription;

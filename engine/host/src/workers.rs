@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::ops::ControlFlow;
+use std::path::Path;
 
 use ichor_core::{Features, Mask, UnitId, Volume};
 
+use crate::blocked::Blocked;
 use crate::installed::listed;
 use crate::{HostError, Installed, Scored, UnitDescription, Worker, WorkerCommand};
 
@@ -18,14 +20,16 @@ pub struct Workers {
     command: WorkerCommand,
     installed: BTreeMap<String, Installed>,
     live: BTreeMap<String, Worker>,
+    blocked: Blocked,
 }
 
 impl Workers {
-    /// Runs the plugins in `installed` by `command`; starts nothing yet.
-    pub fn new(command: WorkerCommand, installed: Vec<Installed>) -> Self {
+    /// Runs the plugins in `installed` by `command`; starts nothing yet. `site` is the folder of the
+    /// site's own plugins, beside which those that crash again and again are listed.
+    pub fn new(command: WorkerCommand, installed: Vec<Installed>, site: &Path) -> Self {
         let by_id = |plugin: Installed| (plugin.id().to_owned(), plugin);
         let installed = installed.into_iter().map(by_id).collect();
-        Self { command, installed, live: BTreeMap::new() }
+        Self { command, installed, live: BTreeMap::new(), blocked: Blocked::beside(site) }
     }
 
     /// The plugin that has `unit`.
@@ -52,25 +56,42 @@ impl Workers {
         inputs: &Features,
         progress: &mut dyn FnMut(f32) -> ControlFlow<()>,
     ) -> Result<Features, HostError> {
-        self.worker(unit)?.extract(&unit.unit, volume, mask, inputs, progress)
+        let answer = self
+            .worker(unit)
+            .and_then(|worker| worker.extract(&unit.unit, volume, mask, inputs, progress));
+        self.noted(unit, answer)
     }
 
     /// See [`Worker::score`].
     pub fn score(&mut self, unit: &UnitId, features: &Features) -> Result<Scored, HostError> {
-        self.worker(unit)?.score(&unit.unit, features)
+        let answer = self.worker(unit).and_then(|worker| worker.score(&unit.unit, features));
+        self.noted(unit, answer)
+    }
+
+    fn noted<T>(
+        &mut self,
+        unit: &UnitId,
+        answer: Result<T, HostError>,
+    ) -> Result<T, HostError> {
+        if let Some(installed) = self.installed.get(&unit.plugin) {
+            self.blocked.note(installed.sha256(), &answer);
+        }
+        answer
     }
 
     /// The live worker of the plugin that has `unit`; started when there is none.
     pub fn worker(&mut self, unit: &UnitId) -> Result<&mut Worker, HostError> {
         self.installed(unit)?;
-        let Self { command, installed, live } = self;
+        let Self { command, installed, live, blocked } = self;
         if live.get_mut(&unit.plugin).is_some_and(|worker| !worker.is_alive()) {
             live.remove(&unit.plugin);
         }
         match live.entry(unit.plugin.clone()) {
             Entry::Occupied(live) => Ok(live.into_mut()),
             Entry::Vacant(place) => {
-                Ok(place.insert(Worker::spawn(&installed[&unit.plugin], command)?))
+                let plugin = &installed[&unit.plugin];
+                blocked.check(plugin.id(), plugin.sha256())?;
+                Ok(place.insert(Worker::spawn(plugin, command)?))
             }
         }
     }

@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 
 use ichor_core::{Features, Grid, Mask, PixelSpacing, UnitId, Volume};
 use ichor_host::{
-    Confinement, HostError, Installed, Worker, WorkerCommand, Workers, install, installed,
-    profile, profiles, worker_main,
+    Confinement, HostError, Installed, Worker, WorkerCommand, Workers, blocked, install,
+    installed, profile, profiles, unblock, worker_main,
 };
 use ichor_plugin::{RefusedKind, abi};
 use libloading::Library;
@@ -36,6 +36,7 @@ type Test = (&'static str, fn(&Bench));
 const TESTS: &[Test] = tests![
     a_score_comes_back_with_its_explanation,
     a_crash_costs_one_call,
+    a_plugin_that_crashes_every_time_is_blocked,
     a_hang_is_ended_at_its_deadline,
     an_allocation_storm_ends_its_worker,
     a_refusal_comes_back_in_the_plugins_words,
@@ -233,7 +234,8 @@ fn a_crash_costs_one_call(bench: &Bench) {
     let error = Worker::spawn(&plugin, &command()).unwrap_err();
     assert!(matches!(error, HostError::Died { .. }), "{error}");
 
-    let mut workers = Workers::new(command(), vec![bench.installed("abort", "")]);
+    let mut workers =
+        Workers::new(command(), vec![bench.installed("abort", "")], &bench.folder);
     let unit =
         |unit: &str| UnitId { plugin: "org.example.rogue".to_owned(), unit: unit.to_owned() };
     assert!(workers.score(&unit("scorer"), &features(1.0, 1.0)).is_err());
@@ -246,6 +248,26 @@ fn a_crash_costs_one_call(bench: &Bench) {
         error.starts_with("org.example.rogue/other is not installed; there are"),
         "{error}"
     );
+}
+
+fn a_plugin_that_crashes_every_time_is_blocked(bench: &Bench) {
+    let site = bench.folder.join("crash-loop");
+    let plugin = bench.installed("exit", "");
+    let sha256 = plugin.sha256().to_owned();
+    let unit = UnitId { plugin: "org.example.rogue".to_owned(), unit: "scorer".to_owned() };
+    let mut workers = Workers::new(command(), vec![plugin.clone()], &site);
+    for _ in 0..5 {
+        let error = workers.score(&unit, &features(1.0, 1.0)).unwrap_err();
+        assert!(matches!(error, HostError::Died { .. }), "{error}");
+    }
+    // Another process of the same site finds it blocked, too.
+    let other = Workers::new(command(), vec![plugin], &site);
+    for mut workers in [workers, other] {
+        let error = workers.score(&unit, &features(1.0, 1.0)).unwrap_err();
+        assert!(matches!(error, HostError::Blocked { .. }), "{error}");
+    }
+    assert!(blocked(&site, &sha256).unwrap().contains("exit status: 3"));
+    assert!(unblock(&site, &sha256).unwrap());
 }
 
 fn a_hang_is_ended_at_its_deadline(bench: &Bench) {

@@ -56,7 +56,11 @@ impl Scorers {
         }
         let extractors = settings.config.score.extractors.clone();
         let scorers = Self {
-            workers: Workers::new(settings.worker_command(), installed),
+            workers: Workers::new(
+                settings.worker_command(),
+                installed,
+                &settings.layout.plugins(),
+            ),
             extractors,
             cnn: None,
             scorer: None,

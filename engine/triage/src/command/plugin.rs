@@ -57,6 +57,12 @@ enum Action {
         json: bool,
     },
     New(new::New),
+    /// Let a plugin run again that was blocked because it crashed call after call
+    Unblock {
+        /// Its id, such as org.example.mine
+        #[arg(value_name = "ID")]
+        id: String,
+    },
 }
 
 impl Plugin {
@@ -82,6 +88,7 @@ impl Plugin {
                 check::run(settings, source, library.as_ref(), *json)
             }
             Action::New(new) => new.run(),
+            Action::Unblock { id } => unblock(settings, id),
         }
     }
 }
@@ -136,7 +143,20 @@ pub(crate) fn shipped(settings: &Settings) -> Result<Vec<PathBuf>, TriageError> 
     )))
 }
 
+fn unblock(settings: &Settings, id: &str) -> Result<(), TriageError> {
+    let found = ichor_host::installed(&settings.plugin_dirs());
+    let Some(plugin) = found.into_iter().flatten().find(|plugin| plugin.id() == id) else {
+        return Err(TriageError::Input(format!(
+            "{id} is not installed: `ichor plugin list` shows what is"
+        )));
+    };
+    let was = ichor_host::unblock(&settings.layout.plugins(), plugin.sha256())?;
+    print(&format!("{id} {}", if was { "may run again" } else { "was not blocked" }))
+}
+
 fn list(settings: &Settings, as_json: bool) -> Result<(), TriageError> {
+    let blocked =
+        |plugin: &Installed| ichor_host::blocked(&settings.layout.plugins(), plugin.sha256());
     let found = ichor_host::installed(&settings.plugin_dirs());
     if as_json {
         let rows: Vec<_> = found
@@ -144,7 +164,7 @@ fn list(settings: &Settings, as_json: bool) -> Result<(), TriageError> {
             .map(|found| match found {
                 Ok(plugin) => json!({
                     "id": plugin.id(), "version": plugin.version(), "sha256": plugin.sha256(),
-                    "folder": plugin.folder(), "units": units(plugin),
+                    "folder": plugin.folder(), "units": units(plugin), "blocked": blocked(plugin),
                 }),
                 Err(error) => json!({ "error": error.to_string() }),
             })
@@ -157,11 +177,12 @@ fn list(settings: &Settings, as_json: bool) -> Result<(), TriageError> {
     for found in found {
         match found {
             Ok(plugin) => print(&format!(
-                "{} {}  {}  {}",
+                "{} {}  {}  {}{}",
                 plugin.id(),
                 plugin.version(),
                 &plugin.sha256()[..12],
-                units(&plugin).join(", ")
+                units(&plugin).join(", "),
+                blocked(&plugin).map_or_else(String::new, |why| format!("  BLOCKED: {why}"))
             ))?,
             Err(error) => print(&format!("refused: {error}"))?,
         }

@@ -1,0 +1,115 @@
+//! Libraries that end their worker call after call, kept from being started until someone says so.
+//!
+//! One empty-handed crash costs one call; a library that crashes every time would cost a start of
+//! a process for every study of the night. What is blocked is the library's sha256, so that a
+//! mended one runs at once and the same one does not come back under another name.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::HostError;
+
+/// Deaths and overruns in a row, without an answer between them, after which a library is blocked.
+const IN_A_ROW: u32 = 5;
+/// The folder beside the plugins that holds a file for each blocked library.
+const FOLDER: &str = ".blocked";
+
+/// Blocked libraries of a site, and the crashes of this process's workers.
+#[derive(Debug)]
+pub(crate) struct Blocked {
+    folder: PathBuf,
+    in_a_row: BTreeMap<String, u32>,
+}
+
+impl Blocked {
+    /// The list beside the plugins of the folder `plugins`.
+    pub(crate) fn beside(plugins: &Path) -> Self {
+        Self { folder: plugins.join(FOLDER), in_a_row: BTreeMap::new() }
+    }
+
+    /// Fails when the library is blocked.
+    pub(crate) fn check(&self, plugin: &str, sha256: &str) -> Result<(), HostError> {
+        match fs::read_to_string(self.folder.join(sha256)) {
+            Err(_) => Ok(()),
+            Ok(why) => Err(HostError::Blocked {
+                plugin: plugin.to_owned(),
+                why: why.trim().to_owned(),
+            }),
+        }
+    }
+
+    /// Takes note of how a call of the library went.
+    pub(crate) fn note<T>(&mut self, sha256: &str, answer: &Result<T, HostError>) {
+        let Err(error @ (HostError::Died { .. } | HostError::Deadline { .. })) = answer else {
+            self.in_a_row.remove(sha256);
+            return;
+        };
+        let n = self.in_a_row.entry(sha256.to_owned()).or_default();
+        *n += 1;
+        if *n >= IN_A_ROW {
+            self.in_a_row.remove(sha256);
+            let why = format!("{IN_A_ROW} times in a row, at last: {error}\n");
+            // A folder that cannot be written costs a process a study, and no study.
+            let _ = fs::create_dir_all(&self.folder)
+                .and_then(|()| fs::write(self.folder.join(sha256), why));
+        }
+    }
+}
+
+/// Why the library of this sha256 is blocked at the site whose plugins lie in `plugins`, if it is.
+pub fn blocked(plugins: &Path, sha256: &str) -> Option<String> {
+    let why = fs::read_to_string(plugins.join(FOLDER).join(sha256)).ok()?;
+    Some(why.trim().to_owned())
+}
+
+/// Lets the library of this sha256 be started again; whether it was blocked.
+pub fn unblock(plugins: &Path, sha256: &str) -> Result<bool, HostError> {
+    let path = plugins.join(FOLDER).join(sha256);
+    match fs::remove_file(&path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(HostError::file("remove", &path)(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn died() -> Result<(), HostError> {
+        Err(HostError::Died {
+            unit: "org.example.x/y".to_owned(),
+            how: "signal: 11".to_owned(),
+            memory_mib: 64,
+        })
+    }
+
+    #[test]
+    fn five_deaths_in_a_row_block_and_an_answer_between_does_not() {
+        let folder = std::env::temp_dir().join(format!("ichor-blocked-{}", std::process::id()));
+        let mut list = Blocked::beside(&folder);
+        let sha256 = "ab".repeat(32);
+        // Every fiftieth, or every second: never.
+        for _ in 0..20 {
+            list.note(&sha256, &died());
+            list.note(&sha256, &Ok(()));
+        }
+        for _ in 0..4 {
+            list.note(&sha256, &died());
+            assert!(list.check("x", &sha256).is_ok());
+        }
+        list.note(&sha256, &died());
+        let said = list.check("x", &sha256).unwrap_err().to_string();
+        assert!(
+            said.contains("5 times in a row, at last: the worker of org.example"),
+            "{said}"
+        );
+        assert!(list.check("x", &"cd".repeat(32)).is_ok());
+        assert!(Blocked::beside(&folder).check("x", &sha256).is_err(), "a new process knows");
+        assert!(blocked(&folder, &sha256).unwrap().starts_with("5 times"));
+        assert!(unblock(&folder, &sha256).unwrap() && !unblock(&folder, &sha256).unwrap());
+        assert!(list.check("x", &sha256).is_ok());
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}
