@@ -10,7 +10,7 @@ use crate::programs::{stderr, stdout};
 use crate::site::{Site, send};
 
 /// One phantom with a hematoma that the guards let through.
-fn phantom() -> (ichor_core::Volume, f64) {
+pub(crate) fn phantom() -> (ichor_core::Volume, f64) {
     let mut case = Cohort::clinical(1, 21).case(0).with_volume(25.0);
     // Blood in the ventricles would count as hematoma wherever the network finds it.
     case.latents.ivh = false;

@@ -1,10 +1,14 @@
 //! A plugin of one's own: started, built, tried out, and found out where it does wrong.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
+use rustix::process::Signal;
+
+use crate::first_light::phantom;
 use crate::programs::{stderr, stdout};
-use crate::site::Site;
+use crate::site::{Site, send};
 
 /// A scorer in C by `plugin new`, changed by `change` and built; none without a C compiler.
 fn scorer(site: &Site, name: &str, change: impl Fn(String) -> String) -> Option<PathBuf> {
@@ -18,21 +22,25 @@ fn scorer(site: &Site, name: &str, change: impl Fn(String) -> String) -> Option<
     let changed = change(text.clone());
     assert_eq!(changed == text, name == "mine", "the change does something");
     std::fs::write(&source, changed).expect("the scratch folder is writable");
-    let library = folder.join(format!("lib{name}.so"));
+    build(&folder, name).then_some(folder)
+}
+
+/// Whether there is a C compiler to build with.
+fn build(folder: &Path, name: &str) -> bool {
     let built = Command::new("cc")
         .args(["-std=c11", "-O1", "-fPIC", "-shared", "-o"])
-        .args([&library, &source])
+        .args([folder.join(format!("lib{name}.so")), folder.join("scorer.c")])
         .arg("-lm")
         .status();
     let Ok(built) = built else {
         println!("skipped: no C compiler");
-        return None;
+        return false;
     };
     assert!(built.success());
-    Some(folder)
+    true
 }
 
-fn check(site: &Site, folder: &std::path::Path) -> (bool, String) {
+fn check(site: &Site, folder: &Path) -> (bool, String) {
     let tried = site.ichor("ichor-engine", &["plugin", "check", &folder.to_string_lossy()]);
     (tried.status.success(), stdout(&tried) + &stderr(&tried))
 }
@@ -82,4 +90,69 @@ fn a_scorer_that_does_wrong_is_found_out() {
         assert_eq!(passed, words.is_empty(), "{name}: {report}");
         assert!(report.contains(words), "{name}: {report}");
     }
+}
+
+#[test]
+fn an_engine_moves_over_to_a_new_version_between_two_studies() {
+    let mut site = Site::new("swap");
+    let Some(folder) = scorer(&site, "mine", |text| text) else { return };
+    let put = |site: &Site, version: &str| {
+        let shipped = "weights/profiles/org.ichor.radiomics/signature/youden.toml";
+        let shipped = std::fs::read_to_string(crate::house::root().join(shipped));
+        let lines = shipped.expect("it ships").lines().map(|line| match line.split_once(" = ") {
+            Some(("scorer", _)) => "scorer = \"org.example.mine/mine\"".to_owned(),
+            Some(("plugin_version", _)) => format!("plugin_version = \"{version}\""),
+            // Of no files.
+            Some(("weights_sha256", _)) => {
+                "weights_sha256 = \"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"".to_owned()
+            }
+            _ => line.to_owned(),
+        }).collect::<Vec<_>>().join("\n");
+        let place = site.layout().profiles().join("org.example.mine").join("mine");
+        std::fs::create_dir_all(&place).expect("the site can be written");
+        std::fs::write(place.join("youden.toml"), lines).expect("the site can be written");
+        let installed =
+            site.ichor("ichor-engine", &["plugin", "install", &folder.to_string_lossy()]);
+        assert!(installed.status.success(), "{}", stderr(&installed));
+    };
+    put(&site, "0.1.0");
+    let config = std::fs::read_to_string(site.config()).expect("it is there");
+    let config = format!("{config}[score]\nshadow = [\"org.example.mine/mine\"]\n");
+    std::fs::write(site.config(), config).expect("the site can be written");
+
+    let address = site.start();
+    let versions = |site: &Site, n: usize, name: &str| {
+        let (volume, _) = phantom();
+        send(address, &site.write(&volume, name));
+        site.ended(n, Duration::from_mins(10));
+        let store =
+            ichor_store::Store::open_existing(&site.layout().database()).expect("it is there");
+        let rows = site.worklist();
+        let row = rows.iter().find(|row| row.patient_id.ends_with(name)).expect("its row");
+        let detail =
+            store.study(row.study).expect("the store reads").expect("the study is there");
+        let mine = |made: &ichor_core::Provenance| {
+            made.scorer.as_ref().is_some_and(|scorer| scorer.plugin == "org.example.mine")
+        };
+        let of_mine = detail.verdicts.iter().filter(|verdict| mine(&verdict.provenance));
+        of_mine
+            .filter_map(|verdict| verdict.provenance.plugin_version.clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(versions(&site, 1, "before"), ["0.1.0"]);
+    for file in ["scorer.c", "plugin.toml"] {
+        let text = std::fs::read_to_string(folder.join(file)).expect("it is there");
+        std::fs::write(folder.join(file), text.replace("0.1.0", "0.2.0"))
+            .expect("it can be written");
+    }
+    assert!(build(&folder, "mine"));
+    put(&site, "0.2.0");
+    assert_eq!(
+        versions(&site, 2, "after"),
+        ["0.2.0"],
+        "the same engine, which nobody restarted"
+    );
+    assert_eq!(site.end(Signal::TERM), Some(0));
+    let back = site.ichor("ichor-engine", &["plugin", "rollback", "org.example.mine"]);
+    assert!(stdout(&back).starts_with("org.example.mine 0.1.0 "), "{}", stderr(&back));
 }

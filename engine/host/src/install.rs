@@ -13,6 +13,9 @@ use crate::installed::{hex_sha256, listed};
 use crate::manifest::FILE_NAME;
 use crate::{HostError, Installed, Manifest};
 
+/// The folder beside the plugins that holds those that were replaced.
+const KEPT: &str = ".replaced";
+
 /// Folders in which libraries are looked for by a program at `exe`: its own, the one above (the
 /// build folder of a test program), and `lib/ichor` of an installation.
 pub fn library_folders(exe: &Path) -> Vec<PathBuf> {
@@ -37,7 +40,8 @@ pub fn find_library(file: &str, folders: &[PathBuf]) -> Result<PathBuf, HostErro
 /// Copies the plugin described by `source/plugin.toml` with its built `library` to a folder
 /// named by its id in `plugins`, hashes what it copied and writes that into the manifest there.
 ///
-/// A plugin of the same id is replaced in one step; workers that run it keep what they opened.
+/// A plugin of the same id is replaced in one step and kept for [`roll_back`]; workers that run it
+/// keep what they opened.
 pub fn install(source: &Path, library: &Path, plugins: &Path) -> Result<Installed, HostError> {
     let path = source.join(FILE_NAME);
     let text = fs::read_to_string(&path).map_err(HostError::file("read", &path))?;
@@ -46,12 +50,40 @@ pub fn install(source: &Path, library: &Path, plugins: &Path) -> Result<Installe
     let id = manifest.plugin.id.clone();
     let staged = plugins.join(format!(".{id}.{}", std::process::id()));
     let place = plugins.join(&id);
+    let there = place.exists();
     let done = stage(source, library, manifest, &staged).and_then(|()| swap(&staged, &place));
-    // After a failure what was staged goes, after an exchange the plugin that was replaced.
-    if staged.exists() {
+    // After an exchange what was replaced is kept, after a failure what was staged goes.
+    if staged.exists() && there && done.is_ok() {
+        keep(&staged, &kept(plugins, &id))?;
+    } else if staged.exists() {
         fs::remove_dir_all(&staged).map_err(HostError::file("remove", &staged))?;
     }
     done?;
+    Installed::read(&place)
+}
+
+/// Where the plugin lies that the last installation of `id` replaced.
+fn kept(plugins: &Path, id: &str) -> PathBuf {
+    plugins.join(KEPT).join(id)
+}
+
+/// Moves `replaced` to `kept`, over what is there.
+fn keep(replaced: &Path, kept: &Path) -> Result<(), HostError> {
+    if kept.exists() {
+        fs::remove_dir_all(kept).map_err(HostError::file("remove", kept))?;
+    }
+    let above = kept.parent().unwrap_or(Path::new(""));
+    fs::create_dir_all(above).map_err(HostError::file("create", above))?;
+    fs::rename(replaced, kept).map_err(HostError::file("keep", kept))
+}
+
+/// Puts the plugin back that the last installation of `id` replaced; that one is kept in its place,
+/// so that a second roll-back undoes the first.
+pub fn roll_back(plugins: &Path, id: &str) -> Result<Installed, HostError> {
+    let (place, kept) = (plugins.join(id), kept(plugins, id));
+    // Whole, and as it was installed: else nothing is moved.
+    Installed::read(&kept)?;
+    swap(&kept, &place)?;
     Installed::read(&place)
 }
 

@@ -30,7 +30,7 @@ pub use child::worker_main;
 pub use confine::Confinement;
 pub use description::UnitDescription;
 pub use error::HostError;
-pub use install::{find_library, install, library_folders};
+pub use install::{find_library, install, library_folders, roll_back};
 pub use installed::{Installed, installed};
 pub use manifest::{IntendedUse, Limits, Manifest, PluginEntry, RunMode, UnitEntry, UnitKind};
 pub use process::WorkerCommand;

@@ -32,6 +32,11 @@ impl Workers {
         Self { command, installed, live: BTreeMap::new(), blocked: Blocked::beside(site) }
     }
 
+    /// Every plugin, in the order of their ids.
+    pub fn all(&self) -> impl Iterator<Item = &Installed> {
+        self.installed.values()
+    }
+
     /// The plugin that has `unit`.
     pub fn installed(&self, unit: &UnitId) -> Result<&Installed, HostError> {
         let plugin = self.installed.get(&unit.plugin).ok_or_else(|| HostError::Unknown {

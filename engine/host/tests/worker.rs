@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use ichor_core::{Features, Grid, Mask, PixelSpacing, UnitId, Volume};
 use ichor_host::{
     Confinement, HostError, Installed, Worker, WorkerCommand, Workers, blocked, install,
-    installed, profile, profiles, unblock, worker_main,
+    installed, profile, profiles, roll_back, unblock, worker_main,
 };
 use ichor_plugin::{RefusedKind, abi};
 use libloading::Library;
@@ -570,7 +570,12 @@ fn the_first_folder_wins_and_a_newer_install_replaces(bench: &Bench) {
         first.weights_sha256("scorer").unwrap(),
         newer.weights_sha256("scorer").unwrap()
     );
-    assert_eq!(fs::read_dir(&site).unwrap().count(), 1, "something was left behind");
+    // The plugin, and the folder of those that were replaced.
+    assert_eq!(fs::read_dir(&site).unwrap().count(), 2, "something was left behind");
+    let back = roll_back(&site, newer.id()).unwrap();
+    assert_eq!(back, first);
+    assert_eq!(roll_back(&site, newer.id()).unwrap(), newer, "a second one undoes the first");
+    assert!(roll_back(&site, "org.example.other").is_err());
     let dirs = [bench.folder.join("absent"), site.clone(), shipped];
     let found: Vec<Installed> = installed(&dirs).into_iter().map(Result::unwrap).collect();
     assert_eq!(found, [newer]);

@@ -81,6 +81,11 @@ impl Pipeline {
         &self.scorers
     }
 
+    /// Goes on with `scorers`; the workers of those before end.
+    pub(crate) fn move_to(&mut self, scorers: Scorers) {
+        self.scorers = scorers;
+    }
+
     /// Takes one study from its files to an outcome.
     ///
     /// `clinical` holds what staff entered, under full names such as `clinical.onset_to_ct_h`.

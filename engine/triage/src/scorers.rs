@@ -45,6 +45,12 @@ impl Scorers {
         Ok(Self { scorer: Some(score.scorer.clone()), shadow: score.shadow.clone(), ..scorers })
     }
 
+    /// Whether the plugins are still those that are installed, file by file.
+    pub(crate) fn are_current(&self, settings: &Settings) -> bool {
+        let installed = ichor_host::installed(&settings.plugin_dirs());
+        self.workers.all().eq(installed.iter().filter_map(|found| found.as_ref().ok()))
+    }
+
     /// The extractors alone: enough to describe a hematoma, and to train a scorer.
     pub(crate) fn describing(settings: &Settings) -> Result<Self, TriageError> {
         let mut installed = Vec::new();

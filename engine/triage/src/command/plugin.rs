@@ -57,6 +57,14 @@ enum Action {
         json: bool,
     },
     New(new::New),
+    /// Put back the version that the last installation replaced; a second time undoes it
+    ///
+    /// A running engine moves over between two studies, as it does after an installation.
+    Rollback {
+        /// Its id, such as org.example.mine
+        #[arg(value_name = "ID")]
+        id: String,
+    },
     /// Let a plugin run again that was blocked because it crashed call after call
     Unblock {
         /// Its id, such as org.example.mine
@@ -88,6 +96,10 @@ impl Plugin {
                 check::run(settings, source, library.as_ref(), *json)
             }
             Action::New(new) => new.run(),
+            Action::Rollback { id } => {
+                let back = ichor_host::roll_back(&settings.layout.plugins(), id)?;
+                print(&format!("{id} {} {} is back", back.version(), &back.sha256()[..12]))
+            }
             Action::Unblock { id } => unblock(settings, id),
         }
     }

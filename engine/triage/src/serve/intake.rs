@@ -36,6 +36,7 @@ pub(super) struct Intake {
     layout: Layout,
     inbox: Option<Inbox>,
     scorers: Scorers,
+    settings: Settings,
     quiet_s: f64,
     address: SocketAddr,
     waiting: Vec<PathBuf>,
@@ -58,6 +59,7 @@ impl Intake {
             layout: settings.layout.clone(),
             inbox,
             scorers: Scorers::open(settings)?,
+            settings: settings.clone(),
             quiet_s: settings.config.engine.quiet_s,
             address,
             waiting: Vec::new(),
@@ -115,7 +117,10 @@ impl Intake {
             self.take(found)?;
             let left = self.left_behind(now)?;
             self.take(left)?;
-            requests::serve(&mut self.store, &self.scorers, now)?;
+            if !self.store.open_requests()?.is_empty() {
+                self.look_at_plugins();
+                requests::serve(&mut self.store, &self.scorers, now)?;
+            }
             self.swept = now;
         }
         // While files wait to be taken in, no study can be called complete.
@@ -125,6 +130,17 @@ impl Intake {
             }
         }
         Ok(())
+    }
+
+    /// A profile is held against the plugins as they are installed by now.
+    fn look_at_plugins(&mut self) {
+        if self.scorers.are_current(&self.settings) {
+            return;
+        }
+        match Scorers::open(&self.settings) {
+            Ok(scorers) => self.scorers = scorers,
+            Err(error) => tracing::warn!("plugins were installed that cannot be used: {error}"),
+        }
     }
 
     /// What lies in the spool without having been announced: imports, and what a killed engine

@@ -9,10 +9,11 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use ichor_core::{Features, Layout, UnitId};
+use ichor_core::{Features, UnitId};
 use ichor_store::{Job, Store, StoreError};
 
 use crate::pipeline::{Done, Pipeline, Step};
+use crate::scorers::Scorers;
 use crate::{Settings, TriageError, clock, pictures};
 
 /// A worker that does not show a beat for this long has lost its study.
@@ -25,14 +26,20 @@ const IDLE: Duration = Duration::from_millis(200);
 /// Opens a pipeline and checks that the active scorer, the first, can be judged.
 pub(super) fn open(settings: &Settings, store: &Store) -> Result<Pipeline, TriageError> {
     let pipeline = Pipeline::open(settings)?;
-    for (index, scorer) in pipeline.scorers().scoring().enumerate() {
+    can_judge(pipeline.scorers(), settings, store)?;
+    Ok(pipeline)
+}
+
+/// Fails when the active scorer has no profile that holds; one in the shadow is only warned of.
+fn can_judge(scorers: &Scorers, settings: &Settings, store: &Store) -> Result<(), TriageError> {
+    for (index, scorer) in scorers.scoring().enumerate() {
         let name = active_profile(store, scorer, &settings.config.score.profile)?;
-        match pipeline.scorers().profile(scorer, &name) {
+        match scorers.profile(scorer, &name) {
             Err(error) if index > 0 => tracing::warn!("scorer in the shadow: {error}"),
             checked => drop(checked?),
         }
     }
-    Ok(pipeline)
+    Ok(())
 }
 
 /// The profile that staff chose for `scorer`, else the configuration's.
@@ -48,10 +55,10 @@ pub(super) fn active_profile(
 pub(super) struct Worker {
     store: Store,
     pipeline: Pipeline,
-    layout: Layout,
+    settings: Settings,
     owner: String,
-    profile: String,
-    max_attempts: u32,
+    /// Whether it was said that plugins on disk cannot be moved to.
+    warned: bool,
 }
 
 impl Worker {
@@ -63,10 +70,9 @@ impl Worker {
         Ok(Self {
             store: Store::open(&settings.layout.database())?,
             pipeline,
-            layout: settings.layout.clone(),
+            settings: settings.clone(),
             owner: format!("{}-{index}", std::process::id()),
-            profile: settings.config.score.profile.clone(),
-            max_attempts: settings.config.engine.max_attempts,
+            warned: false,
         })
     }
 
@@ -74,13 +80,42 @@ impl Worker {
     pub(super) fn run(mut self, stop: &AtomicBool) {
         while !stop.load(Ordering::Relaxed) {
             match self.store.lease(&self.owner, clock::now(), LEASE_S) {
-                Ok(Some(job)) => self.attempt(&job, stop),
+                Ok(Some(job)) => {
+                    self.move_over();
+                    self.attempt(&job, stop);
+                }
                 Ok(None) => std::thread::sleep(IDLE),
                 Err(error) => {
                     tracing::error!("the queue: {error}");
                     std::thread::sleep(IDLE * 5);
                 }
             }
+        }
+    }
+
+    /// Goes on with the plugins as they are installed by now, where they differ and can be judged.
+    fn move_over(&mut self) {
+        if self.pipeline.scorers().are_current(&self.settings) {
+            self.warned = false;
+            return;
+        }
+        let opened = Scorers::open(&self.settings).and_then(|scorers| {
+            can_judge(&scorers, &self.settings, &self.store)?;
+            Ok(scorers)
+        });
+        match opened {
+            Ok(scorers) => {
+                tracing::info!("plugins were installed: going on with them");
+                self.pipeline.move_to(scorers);
+                self.warned = false;
+            }
+            Err(error) if !self.warned => {
+                tracing::error!(
+                    "plugins were installed that cannot be used, going on with those before: {error}"
+                );
+                self.warned = true;
+            }
+            Err(_) => {}
         }
     }
 
@@ -105,7 +140,7 @@ impl Worker {
             }
             Err(error) => {
                 tracing::warn!("study {} attempt {}: {error}", job.study, job.attempt);
-                let (now, most) = (clock::now(), self.max_attempts);
+                let (now, most) = (clock::now(), self.settings.config.engine.max_attempts);
                 self.store
                     .fail(job, &self.owner, &error.to_string(), now, most)
                     .map(drop)
@@ -119,17 +154,21 @@ impl Worker {
     }
 
     fn score(&mut self, job: &Job, stop: &AtomicBool) -> Result<Done, TriageError> {
-        if job.attempt > self.max_attempts {
+        if job.attempt > self.settings.config.engine.max_attempts {
             let words = "the engine ended each time while it scored this study".to_owned();
             return Err(TriageError::Input(words));
         }
-        let files: Vec<PathBuf> =
-            job.objects.iter().map(|(_, path)| self.layout.root().join(path)).collect();
+        let files: Vec<PathBuf> = job
+            .objects
+            .iter()
+            .map(|(_, path)| self.settings.layout.root().join(path))
+            .collect();
         let mut clinical = Features::default();
         for value in self.store.clinical(job.study)? {
             clinical.push(&format!("clinical.{}", value.name), value.value)?;
         }
-        let Self { store, pipeline, owner, profile, .. } = self;
+        let Self { store, pipeline, owner, settings, .. } = self;
+        let profile = &settings.config.score.profile;
         // Read before the work, so that the store is free for the beats.
         let mut chosen: Vec<(UnitId, String)> = Vec::new();
         for unit in pipeline.scorers().scoring() {
@@ -163,7 +202,7 @@ impl Worker {
             tracing::warn!("study {}: {warning}", job.study);
         }
         if let Some(volume) = &done.seen.volume {
-            let folder = self.layout.artefacts(&job.study_uid, job.revision);
+            let folder = self.settings.layout.artefacts(&job.study_uid, job.revision);
             pictures::write(volume, done.seen.mask.as_ref(), &folder)?;
         }
         Ok(self.store.finish(job, &self.owner, &done.outcome, clock::now())?)
