@@ -68,7 +68,7 @@ fn provenance_is_complete(site: &Site) {
         assert!(verdict.created > UnixMs(0));
     }
     let features = store.features(study, detail.revision).expect("the features read");
-    assert_eq!(features[0].1.names().len(), 32);
+    assert_eq!(features[0].1.names().len(), 1379);
     let pictures = site.layout().artefacts(&detail.row.study_uid, detail.revision);
     assert!(pictures.join(ichor_core::Pictures::INDEX).is_file());
 }
