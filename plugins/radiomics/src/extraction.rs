@@ -14,12 +14,12 @@ use crate::crop::cropped;
 use crate::derived::Filter;
 use crate::laplacian::thick_enough;
 use crate::pace::{Flagged, Hosted, Pace};
-use crate::parameters::{Class, Mode, Parameters};
+use crate::parameters::{Mode, Parameters};
 use crate::region::Region;
 use crate::resample::resampled;
 use crate::scan::Scan;
 use crate::shape::{SHAPE, Shape};
-use crate::textures::describe;
+use crate::textures::{describe, pick};
 
 /// How often the thread that the host called asks it, while others work.
 const ASKING: Duration = Duration::from_millis(10);
@@ -30,17 +30,14 @@ impl Parameters {
     /// Those in IBSI's way have names of their own, so that no model takes one for the other.
     pub fn names(&self) -> Vec<String> {
         let prefix = if self.mode == Mode::Ibsi { "ibsi-" } else { "" };
-        let mut names = Vec::new();
-        if self.wants(Class::Shape) {
-            names
-                .extend(SHAPE.iter().map(|row| format!("{prefix}original_shape_{}", row.name)));
-        }
-        let of_image = self.of_image();
+        let of_shape = self.of_shape().map(|name| format!("{prefix}original_shape_{name}"));
+        let mut names: Vec<String> = of_shape.collect();
         for image in self.filters.iter().flat_map(Filter::images) {
-            let name = |(class, name): &(Class, &str)| {
-                format!("{prefix}{image}_{}_{name}", class.name())
-            };
-            names.extend(of_image.iter().map(name));
+            let of_image = self.of_image();
+            names.extend(
+                of_image
+                    .map(|(class, name)| format!("{prefix}{image}_{}_{name}", class.name())),
+            );
         }
         names
     }
@@ -58,19 +55,18 @@ impl Parameters {
         let (scan, mask) = self.prepared(volume, &pace)?;
         let region = Region::cut(&scan, &mask)?;
         self.warn(&scan);
-        let mut rest = features;
-        if self.wants(Class::Shape) {
+        let of_shape: Vec<&str> = self.of_shape().collect();
+        let (slots, rest) = features.split_at_mut(of_shape.len().min(features.len()));
+        if !of_shape.is_empty() {
             let shape = Shape::measure(&region, self.mode, &pace)?;
-            let (slots, others) = rest.split_at_mut(SHAPE.len().min(rest.len()));
-            put(slots, SHAPE.iter().map(|row| (row.of)(&shape)));
-            rest = others;
+            put(slots, &pick(&SHAPE, &of_shape, |row| Ok((row.of)(&shape)))?);
         }
         pace.report(0.1)?;
         let work = Work { parameters: self, scan: &scan, region: &region };
-        let width = self.of_image().len();
+        let width = self.of_image().count();
         let mut place = |at: usize, values: Vec<f64>| {
             let before: usize = self.filters[..at].iter().map(|f| f.images().len()).sum();
-            put(&mut rest[before * width..], values.into_iter());
+            put(&mut rest[before * width..], &values);
         };
         if self.threads == 1 || self.filters.len() < 2 {
             for at in 0..self.filters.len() {
@@ -122,9 +118,9 @@ impl Parameters {
     }
 }
 
-fn put(slots: &mut [f64], values: impl Iterator<Item = f64>) {
+fn put(slots: &mut [f64], values: &[f64]) {
     for (slot, value) in slots.iter_mut().zip(values) {
-        *slot = if value.is_finite() { value } else { f64::NAN };
+        *slot = if value.is_finite() { *value } else { f64::NAN };
     }
 }
 
@@ -141,7 +137,7 @@ impl Work<'_> {
         let filter = &self.parameters.filters[at];
         let images = filter.apply(self.scan, self.region, pace)?;
         if images.is_empty() {
-            let width = self.parameters.of_image().len();
+            let width = self.parameters.of_image().count();
             return Ok(vec![f64::NAN; width]);
         }
         let mut features = Vec::new();

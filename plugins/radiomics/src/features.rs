@@ -2,9 +2,12 @@
 
 use std::path::Path;
 
-use ichor_plugin::{Call, Extractor, Refused, VolumeView};
+use ichor_plugin::{Call, Extractor, Refused, Settings, VolumeView};
 
 use crate::parameters::Parameters;
+
+/// Parameter files are a page long.
+const LARGEST_FILE: u64 = 1 << 16;
 
 /// Describes the shape of a hematoma, its grey values and its texture.
 ///
@@ -27,9 +30,18 @@ impl Features {
 }
 
 impl Extractor for Features {
-    /// `config` is read by [`Parameters::read`].
-    fn open(config: &str, _folder: &Path) -> Result<Self, Refused> {
-        Self::new(Parameters::read(config)?)
+    /// `config` is read by [`Parameters::read`], unless it names a parameter file of pyradiomics in
+    /// `folder` as its `parameters`; beside that only `threads` may stand.
+    fn open(config: &str, folder: &Path) -> Result<Self, Refused> {
+        let mut settings = Settings::read(config)?;
+        if !settings.has("parameters") {
+            return Self::new(Parameters::read(config)?);
+        }
+        let text = settings.file("parameters", folder, LARGEST_FILE)?;
+        let threads = if settings.has("threads") { settings.number("threads")? } else { 1.0 };
+        settings.finish()?;
+        let threads = Parameters::read(&format!("threads = {threads}"))?.threads;
+        Self::new(Parameters { threads, ..Parameters::from_parameter_file(&text)? })
     }
 
     fn outputs(&self) -> &[String] {

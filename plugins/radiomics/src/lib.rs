@@ -45,10 +45,12 @@ mod error;
 mod extraction;
 mod features;
 mod format;
+mod parameter_file;
 mod parameters;
 mod plugin;
 mod signature;
 mod train;
+mod yaml;
 
 #[cfg(test)]
 mod testing;

@@ -53,10 +53,9 @@ pub enum Mode {
 pub struct Parameters {
     /// Images, in the order in which their features are given.
     pub filters: Vec<Filter>,
-    /// Classes; given in the order of [`Class`].
-    pub classes: Vec<Class>,
-    /// All 24 features of the GLCM, or the 22 of the set.
-    pub all_glcm: bool,
+    /// Classes and their features, by name, in the order in which they are given; those of the
+    /// shape come before all others.
+    pub features: Vec<(Class, Vec<&'static str>)>,
     /// How grey values become levels.
     pub binning: Binning,
     /// Whose definitions hold.
@@ -81,8 +80,7 @@ impl Default for Parameters {
         let [first, last] = ends;
         Self {
             filters: std::iter::once(first).chain(sigmas).chain([last]).collect(),
-            classes: CLASSES.map(|(_, class)| class).to_vec(),
-            all_glcm: false,
+            features: CLASSES.map(|(_, class)| (class, class.in_set())).to_vec(),
             binning: Binning::Width(25.0),
             mode: Mode::Pyradiomics,
             resampled_mm: None,
@@ -111,14 +109,21 @@ impl Parameters {
         }
         if settings.has("classes") {
             let names = settings.text("classes")?;
-            parameters.classes = classes(names.split_whitespace())?;
+            let chosen: Result<Vec<Class>, Refused> =
+                names.split_whitespace().map(|name| Class::named("classes", name)).collect();
+            let chosen = chosen?;
+            parameters.features.retain(|(class, _)| chosen.contains(class));
         }
         if settings.has("glcm") {
-            parameters.all_glcm = match settings.text("glcm")?.as_str() {
+            let all = match settings.text("glcm")?.as_str() {
                 "set" => false,
                 "all" => true,
                 other => return Err(unknown("glcm", other, "set or all")),
             };
+            let glcm = parameters.features.iter_mut().find(|(class, _)| *class == Class::Glcm);
+            if let Some((class, names)) = glcm.filter(|_| all) {
+                *names = class.all();
+            }
         }
         parameters.binning = binning(&mut settings, parameters.mode)?;
         if settings.has("resampled_mm") {
@@ -183,7 +188,7 @@ impl Parameters {
     }
 }
 
-fn unknown(name: &str, value: &str, known: &str) -> Refused {
+pub(crate) fn unknown(name: &str, value: &str, known: &str) -> Refused {
     Refused::config(format!("{name} = \"{value}\" is not one of {known}"))
 }
 
@@ -218,14 +223,13 @@ fn filters(settings: &mut Settings) -> Result<Vec<Filter>, Refused> {
     Ok(filters)
 }
 
-pub(crate) fn classes<'a>(names: impl Iterator<Item = &'a str>) -> Result<Vec<Class>, Refused> {
-    names
-        .map(|name| {
-            let known = CLASSES.iter().find(|(known, _)| *known == name);
-            let all = CLASSES.map(|(known, _)| known).join(", ");
-            known.map(|(_, class)| *class).ok_or_else(|| unknown("classes", name, &all))
-        })
-        .collect()
+impl Class {
+    /// The class that pyradiomics calls `name`; `setting` is where that stands.
+    pub(crate) fn named(setting: &str, name: &str) -> Result<Self, Refused> {
+        let known = CLASSES.iter().find(|(known, _)| *known == name);
+        let all = CLASSES.map(|(known, _)| known).join(", ");
+        known.map(|(_, class)| *class).ok_or_else(|| unknown(setting, name, &all))
+    }
 }
 
 fn binning(settings: &mut Settings, mode: Mode) -> Result<Binning, Refused> {
@@ -287,8 +291,10 @@ mod tests {
                 Filter::Log(3.0),
                 Filter::Gradient,
             ],
-            classes: vec![Class::Glcm, Class::Shape],
-            all_glcm: true,
+            features: vec![
+                (Class::Shape, Class::Shape.all()),
+                (Class::Glcm, Class::Glcm.all()),
+            ],
             binning: Binning::Count(32),
             mode: Mode::Pyradiomics,
             resampled_mm: Some([0.0, 1.0, 1.0]),

@@ -253,10 +253,13 @@ fn across_rows<T: Sample>(
             let width = TILE.min(shape[2] - x);
             for at in 0..along.length {
                 let from = plane * block.steps[other] + at * block.steps[axis] + x;
-                let row = &block.data[from..from + width];
-                for (group, columns) in row.chunks(LANES).enumerate() {
-                    let slot = &mut lines[group * along.length + at];
-                    for (lane, column) in slot.iter_mut().zip(columns) {
+                let (groups, rest) = block.data[from..from + width].as_chunks::<LANES>();
+                let mut slots = lines.iter_mut().skip(at).step_by(along.length);
+                for (group, slot) in groups.iter().zip(slots.by_ref()) {
+                    *slot = group.map(T::single);
+                }
+                if let Some(slot) = slots.next().filter(|_| !rest.is_empty()) {
+                    for (lane, column) in slot.iter_mut().zip(rest) {
                         *lane = column.single();
                     }
                 }

@@ -132,8 +132,10 @@ fn along(
     let n = shape[axis];
     let width: usize = shape[axis + 1..].iter().product();
     let n_new = samples.at.len();
+    // What lies far outside is not used; with odd spacings it lies beyond all numbers.
+    let near = |at: &f64| (at - samples.first as f64).clamp(-2.0, n as f64 + 1.0);
     let taps: Vec<([usize; 4], [f64; 4])> =
-        samples.at.iter().map(|at| taps(at - samples.first as f64, n)).collect();
+        samples.at.iter().map(|at| taps(near(at), n)).collect();
     let mut out = vec![0.0; data.len() / n * n_new];
     let mut line = vec![0.0; n];
     let lines = shape[..axis].iter().product::<usize>() * width;

@@ -62,24 +62,80 @@ impl Class {
     }
 }
 
-impl Parameters {
-    /// Whether `class` is wanted.
-    pub(crate) fn wants(&self, class: Class) -> bool {
-        self.classes.contains(&class)
+impl Class {
+    /// Names of all features of the class.
+    pub fn all(self) -> Vec<&'static str> {
+        self.definitions().into_iter().map(|definition| definition.name).collect()
     }
 
-    /// Names within their class of the features of every image, with their class.
-    pub(crate) fn of_image(&self) -> Vec<(Class, &'static str)> {
-        let mut names = Vec::new();
-        for (_, class) in CLASSES {
-            if class == Class::Shape || !self.wants(class) {
-                continue;
-            }
-            let all = class.definitions();
-            let n = if class == Class::Glcm && !self.all_glcm { IN_SET } else { all.len() };
-            names.extend(all[..n].iter().map(|definition| (class, definition.name)));
-        }
+    /// Names of the features of the class that belong to the set `teng2021`.
+    pub fn in_set(self) -> Vec<&'static str> {
+        let mut names = self.all();
+        names.truncate(if self == Self::Glcm { IN_SET } else { names.len() });
         names
+    }
+}
+
+impl Parameters {
+    /// The features of every image, with their class.
+    pub(crate) fn of_image(&self) -> impl Iterator<Item = (Class, &'static str)> {
+        let of_image = self.features.iter().filter(|(class, _)| *class != Class::Shape);
+        of_image.flat_map(|(class, names)| names.iter().map(|name| (*class, *name)))
+    }
+
+    /// The features of the shape.
+    pub(crate) fn of_shape(&self) -> impl Iterator<Item = &'static str> {
+        let of_shape = self.features.iter().filter(|(class, _)| *class == Class::Shape);
+        of_shape.flat_map(|(_, names)| names.iter().copied())
+    }
+}
+
+/// The features called `names`; NaN for one that is not there.
+pub(crate) fn pick<T>(
+    table: &[Feature<T>],
+    names: &[&'static str],
+    mut of: impl FnMut(&Feature<T>) -> Result<f64, Refused>,
+) -> Result<Vec<f64>, Refused> {
+    let row = |name: &&'static str| table.iter().find(|row| row.name == *name);
+    names.iter().map(|name| row(name).map_or(Ok(f64::NAN), &mut of)).collect()
+}
+
+/// What the texture classes are computed from, as far as it is wanted.
+struct Textures<'a> {
+    neighbours: Neighbours,
+    angles: Vec<Joint>,
+    grid: &'a Grid<'a>,
+}
+
+impl Textures<'_> {
+    fn features(
+        &self,
+        class: Class,
+        names: &[&'static str],
+        pace: &dyn Pace,
+    ) -> Result<Vec<f64>, Refused> {
+        match class {
+            Class::Shape | Class::FirstOrder => Ok(Vec::new()),
+            Class::Glcm => pick(&GLCM, names, |row| {
+                pace.check()?;
+                Ok(mean(self.angles.iter().map(row.of)))
+            }),
+            Class::Glrlm => {
+                pick(&GLRLM, names, |row| Ok(mean(self.neighbours.runs.iter().map(row.of))))
+            }
+            Class::Glszm => {
+                let zones = zones(self.grid, pace)?;
+                pick(&GLSZM, names, |row| Ok((row.of)(&zones)))
+            }
+            Class::Gldm => pick(&GLDM, names, |row| Ok((row.of)(&self.neighbours.dependences))),
+            Class::Ngtdm => {
+                let tones = Tones::new(self.grid.levels, &self.neighbours.distances);
+                pick(&NGTDM, names, |row| {
+                    pace.check()?;
+                    Ok((row.of)(&tones))
+                })
+            }
+        }
     }
 }
 
@@ -90,54 +146,50 @@ pub(crate) fn describe(
     parameters: &Parameters,
     pace: &dyn Pace,
 ) -> Result<Vec<f64>, Refused> {
-    let wants = |class: Class| parameters.wants(class);
     pace.check()?;
     let levels = Levels::sort(&image.values, parameters.binning, image.single)?;
-    let mut features = Vec::new();
-    if wants(Class::FirstOrder) {
-        pace.check()?;
-        let grey = FirstOrder::measure(&image.values, &levels, region.voxel_mm3());
-        features.extend(FIRST_ORDER.iter().map(|row| {
-            let excess = parameters.mode == Mode::Ibsi && row.name == "Kurtosis";
-            (row.of)(&grey) - if excess { 3.0 } else { 0.0 }
-        }));
-    }
-    let textures = [Class::Glcm, Class::Glrlm, Class::Glszm, Class::Gldm, Class::Ngtdm];
-    if !textures.into_iter().any(wants) {
-        return Ok(features);
-    }
     let grid = Grid::new(region, &levels);
-    let neighbours = Neighbours::count(&grid, pace)?;
-    if wants(Class::Glcm) {
-        let mut angles = Vec::new();
-        for pairs in &neighbours.pairs {
-            pace.check()?;
-            angles.extend(Joint::new(pairs, &levels));
-        }
-        let n = if parameters.all_glcm { GLCM.len() } else { IN_SET };
-        for row in &GLCM[..n] {
-            pace.check()?;
-            features.push(mean(angles.iter().map(row.of)));
-        }
-    }
-    if wants(Class::Glrlm) {
-        features.extend(GLRLM.iter().map(|row| mean(neighbours.runs.iter().map(row.of))));
-    }
-    if wants(Class::Glszm) {
-        let zones = zones(&grid, pace)?;
-        features.extend(GLSZM.iter().map(|row| (row.of)(&zones)));
-    }
-    if wants(Class::Gldm) {
-        features.extend(GLDM.iter().map(|row| (row.of)(&neighbours.dependences)));
-    }
-    if wants(Class::Ngtdm) {
-        let tones = Tones::new(&levels, &neighbours.distances);
-        for row in &NGTDM {
-            pace.check()?;
-            features.push((row.of)(&tones));
+    let mut textures = None;
+    let mut features = Vec::new();
+    for (class, names) in &parameters.features {
+        pace.check()?;
+        match class {
+            Class::Shape => {}
+            Class::FirstOrder => {
+                let grey = FirstOrder::measure(&image.values, &levels, region.voxel_mm3());
+                let less = |row: &Feature<_>| {
+                    let excess = parameters.mode == Mode::Ibsi && row.name == "Kurtosis";
+                    if excess { 3.0 } else { 0.0 }
+                };
+                let of = |row: &Feature<_>| Ok((row.of)(&grey) - less(row));
+                features.extend(pick(&FIRST_ORDER, names, of)?);
+            }
+            _ => {
+                let textures = match &mut textures {
+                    Some(known) => known,
+                    none => none.insert(look_at(&grid, parameters, pace)?),
+                };
+                features.extend(textures.features(*class, names, pace)?);
+            }
         }
     }
     Ok(features)
+}
+
+fn look_at<'a>(
+    grid: &'a Grid<'a>,
+    parameters: &Parameters,
+    pace: &dyn Pace,
+) -> Result<Textures<'a>, Refused> {
+    let neighbours = Neighbours::count(grid, pace)?;
+    let mut angles = Vec::new();
+    if parameters.features.iter().any(|(class, _)| *class == Class::Glcm) {
+        for pairs in &neighbours.pairs {
+            pace.check()?;
+            angles.extend(Joint::new(pairs, grid.levels));
+        }
+    }
+    Ok(Textures { neighbours, angles, grid })
 }
 
 /// Over the angles that have a value; missing without any.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use ichor_radiomics::{Binning, Parameters};
+
 use crate::{case, features_of, golden_rows, shared};
 
 /// Largest relative difference allowed.
@@ -70,4 +72,18 @@ fn a_hematoma_of_79_ml_has_the_1379_features_of_pyradiomics() {
 #[test]
 fn a_lesion_of_seven_slices_has_the_1379_features_of_pyradiomics() {
     check("brain1", "brain1_teng2021", "");
+}
+
+#[test]
+fn the_parameter_file_of_the_set_is_the_default() {
+    let Some(folder) = shared() else { return };
+    let read = |name: &str| {
+        let text = std::fs::read_to_string(folder.join(format!("config/{name}.yaml"))).unwrap();
+        Parameters::from_parameter_file(&text).unwrap()
+    };
+    let set = Parameters { label: Some(1), ..Parameters::default() };
+    assert_eq!(read("teng2021").names(), set.names());
+    assert_eq!(read("teng2021").filters, set.filters);
+    assert_eq!(read("teng2021").binning, set.binning);
+    assert_eq!(read("teng2021_bw5").binning, Binning::Width(5.0));
 }
