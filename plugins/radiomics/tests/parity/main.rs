@@ -40,6 +40,10 @@ fn case(name: &str) -> Option<[Image; 2]> {
 
 /// The features that the extractor gives with the settings `config`.
 fn features_of([image, mask]: &[Image; 2], config: &str) -> Vec<(String, f64)> {
+    features_by([image, mask], &Features::open(config, Path::new(HERE)).unwrap())
+}
+
+fn features_by([image, mask]: [&Image; 2], extractor: &Features) -> Vec<(String, f64)> {
     assert_eq!(image.shape, mask.shape);
     let inside: Vec<u8> = mask.voxels.iter().map(|&voxel| u8::from(voxel == 1)).collect();
     let slice_pos_mm: Vec<f64> =
@@ -54,7 +58,6 @@ fn features_of([image, mask]: &[Image; 2], config: &str) -> Vec<(String, f64)> {
         slice_origins_mm: &slice_origins_mm,
         slice_pos_mm: &slice_pos_mm,
     };
-    let extractor = Features::open(config, Path::new(HERE)).unwrap();
     let mut values = vec![f64::NAN; extractor.outputs().len()];
     let mut poll = |_| ControlFlow::Continue(());
     extractor.extract(&volume, &[], &mut values, &mut Call::new(&mut poll)).unwrap();

@@ -1,7 +1,12 @@
-//! Settings beyond the set, beside the numbers of pyradiomics' own baseline tables.
+//! Settings beyond the set, beside the numbers of pyradiomics: its own baseline tables and
+//! parameter files of ours.
+
+use std::path::Path;
+
+use ichor_radiomics::{Features, Parameters};
 
 use crate::golden::difference;
-use crate::{case, features_of, shared};
+use crate::{HERE, case, features_by, features_of, golden_rows, shared};
 
 /// Settings of the original image with all its features.
 const ORIGINAL: &str = "images = 'original'\nglcm = 'all'\n";
@@ -48,6 +53,45 @@ fn check(column: &str, config: &str, but: &[&str], n_expected: usize) {
     // The tables are rounded to twelve digits.
     assert!(worst.0 <= 1e-9, "{} of {column} is {:.1e} apart", worst.1, worst.0);
     assert_eq!(n, n_expected);
+}
+
+/// Compares with what pyradiomics 3.0.1 (numpy 1.26.4, `SimpleITK` 2.5.7, `PyWavelets` 1.9.0) made of
+/// `brain1` under the parameter file beside it.
+fn check_file(name: &str) {
+    let (Some([image, mask]), data) = (case("brain1"), Path::new(HERE).join("tests/data"))
+    else {
+        return;
+    };
+    let read = |ending: &str| {
+        std::fs::read_to_string(data.join(format!("brain1_{name}.{ending}"))).unwrap()
+    };
+    let parameters = Parameters::from_parameter_file(&read("yaml")).unwrap();
+    let features = features_by([&image, &mask], &Features::new(parameters).unwrap());
+    let expected = golden_rows(&read("csv"));
+    assert_eq!(features.len(), expected.len());
+    let mut worst = 0.0_f64;
+    for ((name, found), (expected_name, expected)) in features.iter().zip(&expected) {
+        assert_eq!(name, expected_name);
+        let apart = difference(name, *found, *expected);
+        assert!(apart <= 1e-9, "{name}: {found} for {expected}");
+        worst = worst.max(apart);
+    }
+    println!("brain1_{name}: {} features, at most {worst:.1e} apart", expected.len());
+}
+
+#[test]
+fn other_filters_are_those_of_pyradiomics() {
+    check_file("filters");
+}
+
+#[test]
+fn a_scan_cut_before_filtering_is_that_of_pyradiomics() {
+    check_file("crop");
+}
+
+#[test]
+fn a_grid_that_is_finer_in_plane_is_that_of_pyradiomics() {
+    check_file("grid");
 }
 
 #[test]
