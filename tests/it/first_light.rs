@@ -70,7 +70,7 @@ fn provenance_is_complete(site: &Site) {
         assert!(verdict.created > UnixMs(0));
     }
     let features = store.features(study, detail.revision).expect("the features read");
-    assert_eq!(features[0].1.names().len(), 32);
+    assert_eq!(features[0].1.names().len(), 1379);
     assert_eq!(features[1].0.to_string(), "ichor/cnn");
     assert_eq!(features[1].1.names().len(), 256);
     let pictures = site.layout().artefacts(&detail.row.study_uid, detail.revision);

@@ -4,7 +4,10 @@
 //! lines that they lie on, and those of one plane to their hull, exactly, on whole half voxels.
 //! What is left is compared pair by pair, the outermost first.
 
+use ichor_plugin::Refused;
+
 use crate::mesh::vertices;
+use crate::pace::Pace;
 use crate::region::Region;
 
 /// Largest distances in millimetres.
@@ -20,14 +23,11 @@ pub(crate) struct Diameters {
 type Point = [u32; 3];
 
 impl Diameters {
-    /// Measures the surface of `region`; `progress` is told the share that is done.
-    pub(crate) fn measure<E>(
-        region: &Region,
-        mut progress: impl FnMut(f32) -> Result<(), E>,
-    ) -> Result<Self, E> {
+    /// Measures the surface of `region`.
+    pub(crate) fn measure(region: &Region, pace: &dyn Pace) -> Result<Self, Refused> {
         let (mut along_x, mut along_y) = (Ends::new(region, 2), Ends::new(region, 1));
         for z in 0..region.shape[0] - 1 {
-            progress(0.4 * z as f32 / region.shape[0] as f32)?;
+            pace.check()?;
             vertices(region, z, |vertex| {
                 along_x.add(vertex);
                 along_y.add(vertex);
@@ -39,16 +39,16 @@ impl Diameters {
         let holding = [outer.clone(), outer.clone(), along_y.points()];
         let mut in_plane = [0.0_f64; 3];
         for (axis, (widest, points)) in in_plane.iter_mut().zip(holding).enumerate() {
-            progress(0.4 + 0.1 * axis as f32)?;
             for hull in hulls(points, axis) {
+                pace.check()?;
                 *widest = widest.max(farthest(&hull, region.spacing_mm));
             }
         }
         for axis in 0..3 {
-            progress(0.7 + 0.1 * axis as f32)?;
+            pace.check()?;
             outer = hulls(outer, axis).concat();
         }
-        let overall = farthest_of_many(outer, region.spacing_mm, || progress(0.9))?;
+        let overall = farthest_of_many(outer, region.spacing_mm, pace)?;
         Ok(Self { overall, in_plane })
     }
 }
@@ -146,11 +146,11 @@ fn farthest(points: &[Point], spacing_mm: [f64; 3]) -> f64 {
 }
 
 /// As [`farthest`], but passes over pairs that both lie too close to the centre.
-fn farthest_of_many<E>(
+fn farthest_of_many(
     points: Vec<Point>,
     spacing_mm: [f64; 3],
-    mut progress: impl FnMut() -> Result<(), E>,
-) -> Result<f64, E> {
+    pace: &dyn Pace,
+) -> Result<f64, Refused> {
     let points: Vec<[f64; 3]> = points.iter().map(|point| in_mm(point, spacing_mm)).collect();
     let n = points.len().max(1) as f64;
     let centre: [f64; 3] =
@@ -163,7 +163,7 @@ fn farthest_of_many<E>(
         // The slack covers what rounding took from the radii.
         let reach = best.sqrt() * (1.0 - 1e-12);
         if at % 256 == 0 {
-            progress()?;
+            pace.check()?;
         }
         let near_enough = outermost[..at].partition_point(|(other, _)| radius + other >= reach);
         if at > 0 && near_enough == 0 {
@@ -179,6 +179,7 @@ fn farthest_of_many<E>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pace::Endless;
     use crate::testing::Noise;
 
     /// Every pair of vertices, without any pruning.
@@ -200,7 +201,7 @@ mod tests {
         let mut noise = Noise::new(3);
         for _ in 0..2000 {
             let Some(region) = noise.region(9) else { continue };
-            let pruned = Diameters::measure(&region, |_| Ok::<(), ()>(()));
+            let pruned = Diameters::measure(&region, &Endless);
             assert_eq!(pruned, Ok(by_brute_force(&region)));
         }
     }

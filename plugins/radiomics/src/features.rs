@@ -1,46 +1,47 @@
-//! The extractor `features`: 14 shape and 18 first-order features of the original image.
+//! The extractor `features`.
 
 use std::path::Path;
 
 use ichor_plugin::{Call, Extractor, Refused, Settings, VolumeView};
 
-use crate::firstorder::{FIRST_ORDER, FirstOrder};
-use crate::region::Region;
-use crate::shape::{SHAPE, Shape};
+use crate::parameters::Parameters;
 
-/// Describes the shape of a hematoma and its grey values.
+/// Parameter files are a page long.
+const LARGEST_FILE: u64 = 1 << 16;
+
+/// Describes the shape of a hematoma, its grey values and its texture.
 ///
 /// Names, order and values are those of pyradiomics 3.0.1. A value that its formula does not
 /// give, such as the surface to volume ratio of a mesh that encloses nothing, is missing. Slices
 /// count as evenly stacked by the median step along their normal, as pyradiomics has it.
 #[derive(Debug)]
 pub struct Features {
-    /// Width of a bin for entropy and uniformity, in HU.
-    bin_width_hu: f64,
+    parameters: Parameters,
     names: Vec<String>,
 }
 
 impl Features {
-    /// Names of the features, in the order in which they are given.
-    pub fn names() -> impl Iterator<Item = &'static str> {
-        let shape = SHAPE.iter().map(|(name, _)| *name);
-        shape.chain(FIRST_ORDER.iter().map(|(name, _)| *name))
+    /// An extractor of what `parameters` say.
+    pub fn new(parameters: Parameters) -> Result<Self, Refused> {
+        parameters.check()?;
+        let names = parameters.names();
+        Ok(Self { parameters, names })
     }
 }
 
 impl Extractor for Features {
-    /// `config` holds `bin_width_hu`, a number above 0.
-    fn open(config: &str, _folder: &Path) -> Result<Self, Refused> {
+    /// `config` is read by [`Parameters::read`], unless it names a parameter file of pyradiomics in
+    /// `folder` as its `parameters`; beside that only `threads` may stand.
+    fn open(config: &str, folder: &Path) -> Result<Self, Refused> {
         let mut settings = Settings::read(config)?;
-        let bin_width_hu = settings.number("bin_width_hu")?;
-        settings.finish()?;
-        if bin_width_hu.is_finite() && bin_width_hu > 0.0 {
-            return Ok(Self {
-                bin_width_hu,
-                names: Self::names().map(str::to_owned).collect(),
-            });
+        if !settings.has("parameters") {
+            return Self::new(Parameters::read(config)?);
         }
-        Err(Refused::config(format!("bin_width_hu = {bin_width_hu}: a bin is wider than 0 HU")))
+        let text = settings.file("parameters", folder, LARGEST_FILE)?;
+        let threads = if settings.has("threads") { settings.number("threads")? } else { 1.0 };
+        settings.finish()?;
+        let threads = Parameters::read(&format!("threads = {threads}"))?.threads;
+        Self::new(Parameters { threads, ..Parameters::from_parameter_file(&text)? })
     }
 
     fn outputs(&self) -> &[String] {
@@ -54,19 +55,7 @@ impl Extractor for Features {
         features: &mut [f64],
         call: &mut Call<'_>,
     ) -> Result<(), Refused> {
-        call.progress(0.0)?;
-        let region = Region::cut(volume)?;
-        call.progress(0.1)?;
-        let shape = Shape::measure(&region, call)?;
-        call.progress(0.8)?;
-        let grey = FirstOrder::measure(&region.hu, region.voxel_mm3(), self.bin_width_hu)
-            .ok_or_else(|| Refused::internal("a mask without voxels was measured"))?;
-        let values = SHAPE.iter().map(|(_, formula)| formula(&shape));
-        let values = values.chain(FIRST_ORDER.iter().map(|(_, formula)| formula(&grey)));
-        for (slot, value) in features.iter_mut().zip(values) {
-            *slot = if value.is_finite() { value } else { f64::NAN };
-        }
-        call.progress(1.0)
+        self.parameters.extract(volume, features, call)
     }
 }
 
@@ -117,17 +106,10 @@ mod tests {
     }
 
     #[test]
-    fn a_bin_of_no_width_is_refused() {
-        for config in ["bin_width_hu = 0", "bin_width_hu = -25", "bin_width_hu = inf", ""] {
-            assert!(Features::open(config, Path::new("")).is_err(), "{config}");
-        }
-    }
-
-    #[test]
     fn any_small_mask_gives_features_or_a_refusal_and_never_infinity() {
         let mut noise = Noise::new(5);
         let mut refused = 0;
-        for _ in 0..3000 {
+        for _ in 0..1000 {
             let (mask, shape) = noise.mask(6);
             let extremes = [i16::MIN, i16::MAX, -1024, 3071, 0, 60];
             let hu: Vec<i16> = mask.iter().map(|_| extremes[noise.below(6)]).collect();
@@ -136,7 +118,7 @@ mod tests {
                 Err(_) => refused += 1,
             }
         }
-        assert!((1..3000).contains(&refused));
+        assert!((1..1000).contains(&refused));
     }
 
     #[test]
@@ -155,7 +137,7 @@ mod tests {
                 }
             };
             let mut call = Call::new(&mut poll);
-            let stopped = extractor.extract(&volume, &[], &mut [0.0; 32], &mut call);
+            let stopped = extractor.extract(&volume, &[], &mut [0.0; 1379], &mut call);
             assert_eq!(stopped, Err(Refused::cancelled()));
         }
     }

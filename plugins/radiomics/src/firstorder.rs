@@ -1,168 +1,141 @@
 //! The 18 first-order features, as pyradiomics 3.0.1 defines them.
 //!
-//! `X` are the grey values of the `N` voxels in the mask, `m` their mean, `p` the shares of the
-//! bins that hold any. Nothing hangs on where the voxels lie.
+//! `X` are the grey values of the `N` voxels in the mask, `m` their mean, `μk = Σ (X - m)^k / N`, `Pq`
+//! the value below which `q` percent lie, linear between neighbours, `p` the shares of the bins that
+//! hold any. Nothing hangs on where the voxels lie.
 
-use crate::histogram::Histogram;
+use crate::bins::Levels;
+use crate::feature::{Feature, feature};
 
 /// What the first-order features are computed from.
 #[derive(Debug)]
 pub(crate) struct FirstOrder {
-    grey: Histogram,
-    /// Shares of the voxels in the bins that hold any.
-    bins: Vec<f64>,
+    minimum: f64,
+    maximum: f64,
     mean: f64,
+    squares: f64,
+    absolute: f64,
+    robust: f64,
+    /// `P10`, `P25`, `P50`, `P75`, `P90`.
+    percentiles: [f64; 5],
+    /// Of the orders 2, 3 and 4.
+    moments: [f64; 3],
+    bins: Vec<f64>,
+    n: f64,
     voxel_mm3: f64,
 }
 
-type Formula = fn(&FirstOrder) -> f64;
-
-/// Name and formula of every first-order feature, in pyradiomics' order.
-pub(crate) const FIRST_ORDER: [(&str, Formula); 18] = [
-    ("original_firstorder_10Percentile", percentile_10),
-    ("original_firstorder_90Percentile", percentile_90),
-    ("original_firstorder_Energy", energy),
-    ("original_firstorder_Entropy", entropy),
-    ("original_firstorder_InterquartileRange", interquartile_range),
-    ("original_firstorder_Kurtosis", kurtosis),
-    ("original_firstorder_Maximum", maximum),
-    ("original_firstorder_MeanAbsoluteDeviation", mean_absolute_deviation),
-    ("original_firstorder_Mean", mean),
-    ("original_firstorder_Median", median),
-    ("original_firstorder_Minimum", minimum),
-    ("original_firstorder_Range", range),
-    ("original_firstorder_RobustMeanAbsoluteDeviation", robust_mean_absolute_deviation),
-    ("original_firstorder_RootMeanSquared", root_mean_squared),
-    ("original_firstorder_Skewness", skewness),
-    ("original_firstorder_TotalEnergy", total_energy),
-    ("original_firstorder_Uniformity", uniformity),
-    ("original_firstorder_Variance", variance),
+/// In pyradiomics' order.
+pub(crate) const FIRST_ORDER: [Feature<FirstOrder>; 18] = [
+    feature("10Percentile", "P10", "HU", "QG58", |grey| grey.percentiles[0]),
+    feature("90Percentile", "P90", "HU", "8DWT", |grey| grey.percentiles[4]),
+    feature("Energy", "Σ X²", "HU2", "N8CA", |grey| grey.squares),
+    feature("Entropy", "-Σ p log2(p + ε)", "bit", "TLU2", FirstOrder::entropy),
+    feature("InterquartileRange", "P75 - P25", "HU", "SALO", |grey| {
+        grey.percentiles[3] - grey.percentiles[1]
+    }),
+    feature("Kurtosis", "μ4 / μ2², 0 for one grey value", "1", "IPH6 + 3", |grey| {
+        let [second, _, fourth] = grey.moments;
+        if second == 0.0 { 0.0 } else { fourth / (second * second) }
+    }),
+    feature("Maximum", "max X", "HU", "84IY", |grey| grey.maximum),
+    feature("MeanAbsoluteDeviation", "Σ |X - m| / N", "HU", "4FUA", |grey| grey.absolute),
+    feature("Mean", "m = Σ X / N", "HU", "Q4LE", |grey| grey.mean),
+    feature("Median", "P50", "HU", "Y12H", |grey| grey.percentiles[2]),
+    feature("Minimum", "min X", "HU", "1GSF", |grey| grey.minimum),
+    feature("Range", "max X - min X", "HU", "2OJQ", |grey| grey.maximum - grey.minimum),
+    feature(
+        "RobustMeanAbsoluteDeviation",
+        "Σ |X' - m'| / N' over the X' in P10 <= X' <= P90",
+        "HU",
+        "1128",
+        |grey| grey.robust,
+    ),
+    feature("RootMeanSquared", "√(Σ X² / N)", "HU", "5ZWQ", |grey| {
+        (grey.squares / grey.n).sqrt()
+    }),
+    feature("Skewness", "μ3 / μ2^1.5, 0 for one grey value", "1", "KE2M", |grey| {
+        let [second, third, _] = grey.moments;
+        if second == 0.0 { 0.0 } else { third / second.powf(1.5) }
+    }),
+    feature("TotalEnergy", "Σ X² times the volume of a voxel", "HU2 mm3", "", |grey| {
+        grey.squares * grey.voxel_mm3
+    }),
+    feature("Uniformity", "Σ p²", "1", "BJ5W", |grey| grey.bins.iter().map(|p| p * p).sum()),
+    feature("Variance", "μ2", "HU2", "ECT3", |grey| grey.moments[0]),
 ];
 
 impl FirstOrder {
-    /// Counts `hu`, in bins of `bin_width` HU; nothing when there are none.
-    pub(crate) fn measure(hu: &[i16], voxel_mm3: f64, bin_width: f64) -> Option<Self> {
-        let grey = Histogram::count(hu)?;
-        let bins = grey.shares(bin_width);
-        let mean = grey.sum(|x| x) / grey.n();
-        Some(Self { grey, bins, mean, voxel_mm3 })
+    /// Describes `values`, of which there is at least one.
+    pub(crate) fn measure(values: &[f64], levels: &Levels, voxel_mm3: f64) -> Self {
+        let n = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / n;
+        let (mut squares, mut absolute, mut moments) = (0.0, 0.0, [0.0; 3]);
+        for value in values {
+            let apart = value - mean;
+            let squared = apart * apart;
+            squares += value * value;
+            absolute += apart.abs();
+            moments[0] += squared;
+            moments[1] += squared * apart;
+            moments[2] += squared * squared;
+        }
+        let percentiles = percentiles(values);
+        Self {
+            minimum: values.iter().copied().fold(f64::INFINITY, f64::min),
+            maximum: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+            robust: robust_deviation(values, percentiles[0], percentiles[4]),
+            bins: levels.counts[1..].iter().map(|count| *count as f64 / n).collect(),
+            moments: moments.map(|moment| moment / n),
+            absolute: absolute / n,
+            mean,
+            squares,
+            percentiles,
+            n,
+            voxel_mm3,
+        }
     }
 
-    fn central_moment(&self, order: i32) -> f64 {
-        self.grey.sum(|x| (x - self.mean).powi(order)) / self.grey.n()
+    fn entropy(&self) -> f64 {
+        -self.bins.iter().map(|p| p * (p + f64::EPSILON).log2()).sum::<f64>()
     }
 }
 
-/// `P10` in HU, linear between neighbours; IBSI QG58.
-fn percentile_10(grey: &FirstOrder) -> f64 {
-    grey.grey.percentile(0.10)
+/// numpy's default: at rank `share (n - 1)`, counted from 0, linear between neighbours.
+fn percentiles(values: &[f64]) -> [f64; 5] {
+    let mut values = values.to_vec();
+    let mut passed = 0;
+    [0.10, 0.25, 0.50, 0.75, 0.90].map(|share| {
+        let rank = share * (values.len() - 1) as f64;
+        let floor = rank.floor() as usize;
+        values[passed..].select_nth_unstable_by(floor - passed, f64::total_cmp);
+        passed = floor;
+        let low = values[floor];
+        let high = values[floor + 1..].iter().copied().reduce(f64::min).unwrap_or(low);
+        let part = rank - rank.floor();
+        if part < 0.5 { low + (high - low) * part } else { high - (high - low) * (1.0 - part) }
+    })
 }
 
-/// `P90` in HU, linear between neighbours; IBSI 8DWT.
-fn percentile_90(grey: &FirstOrder) -> f64 {
-    grey.grey.percentile(0.90)
-}
-
-/// `Σ X²` in HU²; IBSI N8CA. Nothing is added to `X` first (`voxelArrayShift` 0).
-fn energy(grey: &FirstOrder) -> f64 {
-    grey.grey.sum(|x| x * x)
-}
-
-/// `-Σ p log2(p + ε)` in bits, with `ε` = 2⁻⁵²; IBSI TLU2.
-fn entropy(grey: &FirstOrder) -> f64 {
-    -grey.bins.iter().map(|p| p * (p + f64::EPSILON).log2()).sum::<f64>()
-}
-
-/// `P75 - P25` in HU; IBSI SALO.
-fn interquartile_range(grey: &FirstOrder) -> f64 {
-    grey.grey.percentile(0.75) - grey.grey.percentile(0.25)
-}
-
-/// `μ4 / μ2²`, no unit, 3 for a normal distribution, 0 for one grey value; IBSI IPH6 plus 3.
-fn kurtosis(grey: &FirstOrder) -> f64 {
-    let variance = variance(grey);
-    if variance == 0.0 { 0.0 } else { grey.central_moment(4) / variance.powi(2) }
-}
-
-/// `max X` in HU; IBSI 84IY.
-fn maximum(grey: &FirstOrder) -> f64 {
-    grey.grey.maximum()
-}
-
-/// `Σ |X - m| / N` in HU; IBSI 4FUA.
-fn mean_absolute_deviation(grey: &FirstOrder) -> f64 {
-    grey.grey.sum(|x| (x - grey.mean).abs()) / grey.grey.n()
-}
-
-/// `m = Σ X / N` in HU; IBSI Q4LE.
-fn mean(grey: &FirstOrder) -> f64 {
-    grey.mean
-}
-
-/// `P50` in HU; IBSI Y12H.
-fn median(grey: &FirstOrder) -> f64 {
-    grey.grey.percentile(0.50)
-}
-
-/// `min X` in HU; IBSI 1GSF.
-fn minimum(grey: &FirstOrder) -> f64 {
-    grey.grey.minimum()
-}
-
-/// `max X - min X` in HU; IBSI 2OJQ.
-fn range(grey: &FirstOrder) -> f64 {
-    grey.grey.maximum() - grey.grey.minimum()
-}
-
-/// `Σ |X' - m'| / N'` in HU over the voxels `X'` with `P10 <= X' <= P90`; IBSI 1128.
-///
-/// Missing where no voxel lies there, as in two voxels of different grey.
-fn robust_mean_absolute_deviation(grey: &FirstOrder) -> f64 {
-    let (low, high) = (percentile_10(grey), percentile_90(grey));
-    let inner = |of: &dyn Fn(f64) -> f64| {
-        grey.grey.sum(|x| if (low..=high).contains(&x) { of(x) } else { 0.0 })
-    };
-    let n = inner(&|_| 1.0);
-    let mean = inner(&|x| x) / n;
-    inner(&|x| (x - mean).abs()) / n
-}
-
-/// `sqrt(Σ X² / N)` in HU; IBSI 5ZWQ.
-fn root_mean_squared(grey: &FirstOrder) -> f64 {
-    (energy(grey) / grey.grey.n()).sqrt()
-}
-
-/// `μ3 / μ2^1.5`, no unit, 0 for one grey value; IBSI KE2M.
-fn skewness(grey: &FirstOrder) -> f64 {
-    let variance = variance(grey);
-    if variance == 0.0 { 0.0 } else { grey.central_moment(3) / variance.powf(1.5) }
-}
-
-/// `Σ X²` times the volume of a voxel, in HU² mm³; not in IBSI.
-fn total_energy(grey: &FirstOrder) -> f64 {
-    energy(grey) * grey.voxel_mm3
-}
-
-/// `Σ p²`, no unit, 1 when one bin holds all; IBSI BJ5W.
-fn uniformity(grey: &FirstOrder) -> f64 {
-    grey.bins.iter().map(|p| p * p).sum()
-}
-
-/// `μ2 = Σ (X - m)² / N` in HU²; IBSI ECT3.
-fn variance(grey: &FirstOrder) -> f64 {
-    grey.central_moment(2)
+/// Over the closed range; missing where no voxel lies there, as in two voxels of different grey.
+fn robust_deviation(values: &[f64], low: f64, high: f64) -> f64 {
+    let inner = || values.iter().filter(|value| (low..=high).contains(value));
+    let n = inner().count() as f64;
+    let mean = inner().sum::<f64>() / n;
+    inner().map(|value| (value - mean).abs()).sum::<f64>() / n
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bins::Binning;
 
-    fn check(hu: &[i16], expected: &[(&str, f64)]) {
-        let grey = FirstOrder::measure(hu, 2.0, 25.0).unwrap();
+    fn check(hu: &[f64], expected: &[(&str, f64)]) {
+        let levels = Levels::sort(hu, Binning::Width(25.0), false).unwrap();
+        let grey = FirstOrder::measure(hu, &levels, 2.0);
         for (name, value) in expected {
-            let (_, formula) =
-                FIRST_ORDER.iter().find(|(known, _)| known.ends_with(name)).unwrap();
-            let found = formula(&grey);
+            let row = FIRST_ORDER.iter().find(|row| row.name == *name).unwrap();
+            let found = (row.of)(&grey);
             let equal = (found - value).abs() <= 1e-12 || found.is_nan() && value.is_nan();
             assert!(equal, "{name} of {hu:?}: {found} for {value}");
         }
@@ -171,23 +144,24 @@ mod tests {
     #[test]
     fn four_grey_values_are_described_by_hand() {
         check(
-            &[10, 20, 30, 40],
+            &[30.0, 10.0, 40.0, 20.0],
             &[
-                ("_Mean", 25.0),
-                ("_Variance", 125.0),
-                ("_Energy", 3000.0),
-                ("_TotalEnergy", 6000.0),
-                ("_RootMeanSquared", 750.0_f64.sqrt()),
-                ("_MeanAbsoluteDeviation", 10.0),
-                ("_Skewness", 0.0),
-                ("_Kurtosis", 25_625.0 / 125.0_f64.powi(2)),
-                ("_10Percentile", 13.0),
-                ("_90Percentile", 37.0),
-                ("_InterquartileRange", 15.0),
-                ("_RobustMeanAbsoluteDeviation", 5.0),
-                ("_Entropy", 1.0),
-                ("_Uniformity", 0.5),
-                ("_Range", 30.0),
+                ("Mean", 25.0),
+                ("Variance", 125.0),
+                ("Energy", 3000.0),
+                ("TotalEnergy", 6000.0),
+                ("RootMeanSquared", 750.0_f64.sqrt()),
+                ("MeanAbsoluteDeviation", 10.0),
+                ("Skewness", 0.0),
+                ("Kurtosis", 25_625.0 / 125.0_f64.powi(2)),
+                ("10Percentile", 13.0),
+                ("90Percentile", 37.0),
+                ("Median", 25.0),
+                ("InterquartileRange", 15.0),
+                ("RobustMeanAbsoluteDeviation", 5.0),
+                ("Entropy", 1.0),
+                ("Uniformity", 0.5),
+                ("Range", 30.0),
             ],
         );
     }
@@ -195,13 +169,13 @@ mod tests {
     #[test]
     fn one_grey_value_has_no_spread_and_no_shape() {
         check(
-            &[60, 60, 60],
-            &[("_Variance", 0.0), ("_Skewness", 0.0), ("_Kurtosis", 0.0), ("_Uniformity", 1.0)],
+            &[60.0, 60.0, 60.0],
+            &[("Variance", 0.0), ("Skewness", 0.0), ("Kurtosis", 0.0), ("Uniformity", 1.0)],
         );
     }
 
     #[test]
     fn two_different_voxels_leave_nothing_between_their_percentiles() {
-        check(&[50, 70], &[("_RobustMeanAbsoluteDeviation", f64::NAN), ("_Median", 60.0)]);
+        check(&[50.0, 70.0], &[("RobustMeanAbsoluteDeviation", f64::NAN), ("Median", 60.0)]);
     }
 }

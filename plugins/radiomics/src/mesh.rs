@@ -1,6 +1,9 @@
 //! Area and volume of the surface of a mask, and its vertices.
 
+use ichor_plugin::Refused;
+
 use crate::cube::{Triangle, triangles};
+use crate::pace::Pace;
 use crate::region::Region;
 
 /// What the triangles of a surface add up to.
@@ -21,18 +24,15 @@ struct Tally {
 }
 
 impl Mesh {
-    /// Measures the surface of `region`; `progress` is told the share of the slices done.
+    /// Measures the surface of `region`.
     ///
     /// A triangle's area hangs on its pattern alone, and its tetrahedron is linear in its place,
     /// so counting patterns and adding up places is enough. Both are whole numbers: the sums are
     /// exact, whatever their order.
-    pub(crate) fn measure<E>(
-        region: &Region,
-        mut progress: impl FnMut(f32) -> Result<(), E>,
-    ) -> Result<Self, E> {
+    pub(crate) fn measure(region: &Region, pace: &dyn Pace) -> Result<Self, Refused> {
         let mut tallies = [Tally::default(); 256];
         for z in 0..region.shape[0] - 1 {
-            progress(z as f32 / region.shape[0] as f32)?;
+            pace.check()?;
             tally_slab(region, z, &mut tallies);
         }
         let mut mesh = Self { area_mm2: 0.0, volume_mm3: 0.0 };

@@ -1,19 +1,25 @@
-//! The hematoma cut out of its volume.
+//! The hematoma cut out of its scan.
 
-use ichor_plugin::{Refused, VolumeView};
+use ichor_plugin::Refused;
 
-/// A mask in its bounding box with one empty voxel on every side, and the grey values inside.
+use crate::scan::{Bounds, Scan};
+
+/// A mask in its bounding box with one empty voxel on every side.
 ///
 /// Never empty, and at least two voxels wide in two directions: pyradiomics refuses less
 /// (`minimumROIDimensions` 2), and so does this.
 #[derive(Debug)]
 pub(crate) struct Region {
+    /// The box without its empty voxels, in the scan.
+    pub(crate) bounds: Bounds,
     /// Voxels of the padded box, `(z, y, x)`.
     pub(crate) shape: [usize; 3],
     /// The padded mask, `x` fastest.
     pub(crate) inside: Vec<bool>,
-    /// Hounsfield units of the voxels inside, in raster order.
-    pub(crate) hu: Vec<i16>,
+    /// Where the voxels inside lie in the padded box, rising.
+    pub(crate) places: Vec<u32>,
+    /// Where they lie in the box that is not padded.
+    boxed: Vec<u32>,
     /// Distance between voxel centres, `(z, y, x)`.
     ///
     /// Along `z` it is the median step along the slice normal: the features know no uneven
@@ -22,10 +28,9 @@ pub(crate) struct Region {
 }
 
 impl Region {
-    /// Cuts the voxels out whose mask is not 0.
-    pub(crate) fn cut(volume: &VolumeView<'_>) -> Result<Self, Refused> {
-        check_shape(volume)?;
-        let Some((low, high)) = bounds(volume) else {
+    /// Cuts the voxels out whose `mask` is not 0.
+    pub(crate) fn cut(scan: &Scan<'_>, mask: &[u8]) -> Result<Self, Refused> {
+        let Some((low, high)) = bounds(mask, scan.shape) else {
             return Err(Refused::input("the mask is empty: there is no hematoma to describe"));
         };
         let extent: [usize; 3] = std::array::from_fn(|axis| high[axis] - low[axis] + 1);
@@ -36,27 +41,51 @@ impl Region {
                  features need more than one voxel in at least two directions"
             )));
         }
-        Ok(Self::fill(volume, low, extent))
+        let padded: f64 = extent.iter().map(|&voxels| voxels as f64 + 2.0).product();
+        if padded > f64::from(u32::MAX) {
+            return Err(Refused::input(format!("a box of {padded} voxels is too large")));
+        }
+        Ok(Self::fill(scan, mask, Bounds { low, extent }))
     }
 
-    fn fill(volume: &VolumeView<'_>, low: [usize; 3], extent: [usize; 3]) -> Self {
+    fn fill(scan: &Scan<'_>, mask: &[u8], bounds: Bounds) -> Self {
+        let Bounds { low, extent } = bounds;
         let shape = extent.map(|voxels| voxels + 2);
         let mut inside = vec![false; shape.iter().product()];
-        let mut hu = Vec::new();
+        let (mut places, mut boxed) = (Vec::new(), Vec::new());
         for z in 0..extent[0] {
             for y in 0..extent[1] {
-                let from =
-                    ((z + low[0]) * volume.shape[1] + y + low[1]) * volume.shape[2] + low[2];
+                let from = ((z + low[0]) * scan.shape[1] + y + low[1]) * scan.shape[2] + low[2];
                 let to = ((z + 1) * shape[1] + y + 1) * shape[2] + 1;
-                for x in 0..extent[2] {
-                    if volume.mask[from + x] != 0 {
-                        inside[to + x] = true;
-                        hu.push(volume.hu[from + x]);
-                    }
+                let row = &mask[from..from + extent[2]];
+                for (x, _) in row.iter().enumerate().filter(|(_, voxel)| **voxel != 0) {
+                    inside[to + x] = true;
+                    places.push((to + x) as u32);
+                    boxed.push(((z * extent[1] + y) * extent[2] + x) as u32);
                 }
             }
         }
-        Self { shape, inside, hu, spacing_mm: volume.spacing_mm }
+        Self { bounds, shape, inside, places, boxed, spacing_mm: scan.spacing_mm }
+    }
+
+    /// The values of the voxels inside, out of an array over the box that is not padded.
+    pub(crate) fn gather<T: Copy + Into<f64>>(&self, boxed: &[T]) -> Vec<f64> {
+        self.boxed.iter().map(|&place| boxed[place as usize].into()).collect()
+    }
+
+    /// The grey values of the voxels inside.
+    pub(crate) fn grey(&self, scan: &Scan<'_>) -> Vec<f64> {
+        let [z0, y0, x0] = self.bounds.low;
+        let plane = self.shape[1] * self.shape[2];
+        let value = |&place: &u32| {
+            let place = place as usize;
+            let row = place / self.shape[2];
+            let (z, y) = (place / plane - 1, row % self.shape[1] - 1);
+            let x = place % self.shape[2] - 1;
+            let at = ((z + z0) * scan.shape[1] + y + y0) * scan.shape[2] + x + x0;
+            f64::from(scan.hu[at])
+        };
+        self.places.iter().map(value).collect()
     }
 
     /// Whether the voxel of the padded box lies in the mask.
@@ -66,7 +95,7 @@ impl Region {
 
     /// Number of voxels in the mask.
     pub(crate) fn n_voxels(&self) -> usize {
-        self.hu.len()
+        self.places.len()
     }
 
     /// Volume of one voxel in cubic millimetres.
@@ -75,27 +104,10 @@ impl Region {
     }
 }
 
-fn check_shape(volume: &VolumeView<'_>) -> Result<(), Refused> {
-    let [nz, ny, nx] = volume.shape;
-    let voxels = nz.checked_mul(ny).and_then(|plane| plane.checked_mul(nx));
-    if voxels != Some(volume.hu.len()) || voxels != Some(volume.mask.len()) {
-        return Err(Refused::input(format!(
-            "{nz} x {ny} x {nx} voxels were announced, {} grey values and {} mask values came",
-            volume.hu.len(),
-            volume.mask.len()
-        )));
-    }
-    match volume.spacing_mm.iter().find(|&&step| !(step.is_finite() && step > 0.0)) {
-        Some(step) => Err(Refused::input(format!("{step} mm is no distance between voxels"))),
-        None => Ok(()),
-    }
-}
-
 /// The lowest and the highest index of the mask along `(z, y, x)`.
-fn bounds(volume: &VolumeView<'_>) -> Option<([usize; 3], [usize; 3])> {
-    let [_, ny, nx] = volume.shape;
+pub(crate) fn bounds(mask: &[u8], [_, ny, nx]: [usize; 3]) -> Option<([usize; 3], [usize; 3])> {
     let mut found: Option<([usize; 3], [usize; 3])> = None;
-    for (row_idx, row) in volume.mask.chunks_exact(nx.max(1)).enumerate() {
+    for (row_idx, row) in mask.chunks_exact(nx.max(1)).enumerate() {
         let Some(first) = row.iter().position(|&voxel| voxel != 0) else { continue };
         let last = row.iter().rposition(|&voxel| voxel != 0).unwrap_or(first);
         let (z, y) = (row_idx / ny, row_idx % ny);

@@ -2,9 +2,10 @@
 
 use std::ops::ControlFlow;
 
-use ichor_plugin::{Call, VolumeView};
+use ichor_plugin::{Call, Refused, VolumeView};
 
 use crate::region::Region;
+use crate::scan::Scan;
 
 /// A full mask.
 pub(crate) fn slab(shape: [usize; 3]) -> Vec<u8> {
@@ -22,6 +23,16 @@ pub(crate) fn ball(radius: f64) -> (Vec<u8>, [usize; 3]) {
         })
         .collect();
     (mask, [side; 3])
+}
+
+/// The region of a mask in voxels of 1 mm.
+pub(crate) fn region(mask: &[u8], shape: [usize; 3]) -> Region {
+    cut(mask, shape, [1.0; 3]).unwrap()
+}
+
+fn cut(mask: &[u8], shape: [usize; 3], spacing_mm: [f64; 3]) -> Result<Region, Refused> {
+    let hu = vec![60; mask.len()];
+    Region::cut(&Scan { hu: hu.into(), shape, spacing_mm }, mask)
 }
 
 /// An upright volume.
@@ -79,10 +90,7 @@ impl Noise {
     /// The region of such a mask, unless it is too small.
     pub(crate) fn region(&mut self, side: usize) -> Option<Region> {
         let (mask, shape) = self.mask(side);
-        let hu = vec![60; mask.len()];
-        let slices: Vec<f64> = (0..shape[0]).map(|z| z as f64).collect();
-        let origins = vec![[0.0; 3]; shape[0]];
-        Region::cut(&view(&hu, &mask, shape, [5.0, 0.45, 0.5], &slices, &origins)).ok()
+        cut(&mask, shape, [5.0, 0.45, 0.5]).ok()
     }
 
     /// `bytes` with one to four of them changed, taken out, doubled or cut off.

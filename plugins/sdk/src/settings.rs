@@ -45,6 +45,11 @@ impl Settings {
         Ok(Self { left })
     }
 
+    /// Whether the text sets `name` and nobody took it yet.
+    pub fn has(&self, name: &str) -> bool {
+        self.left.iter().any(|(known, _)| known == name)
+    }
+
     /// Takes the finite number called `name`.
     pub fn number(&mut self, name: &str) -> Result<f64, Refused> {
         let value = self.take(name)?;
@@ -132,6 +137,7 @@ mod tests {
     fn numbers_and_texts_are_read_and_comments_are_not() {
         let config = "# a comment\nrate = 1_000.5 # HU\n\nmodel = 'a # b.model'\n";
         let mut settings = Settings::read(config).unwrap();
+        assert!(settings.has("rate") && !settings.has("speed"));
         assert_eq!(settings.number("rate"), Ok(1000.5));
         assert_eq!(settings.text("model").as_deref(), Ok("a # b.model"));
         assert_eq!(settings.finish(), Ok(()));
