@@ -40,7 +40,7 @@ pub(crate) struct Image {
 
 impl Filter {
     /// pyradiomics' names of the images, in its order.
-    pub(crate) fn images(&self) -> Vec<String> {
+    pub fn images(&self) -> Vec<String> {
         let name = match self {
             Self::Original => "original",
             Self::Log(sigma_mm) => {

@@ -1,6 +1,7 @@
 //! `features`: describe masked regions by the features of an extractor or of the CNN.
 
 mod case;
+mod radiomics;
 mod table;
 
 use std::fs;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use ichor_core::{Features, UnitId};
 use ichor_net::Cnn;
+use ichor_radiomics::Parameters;
 use serde_json::json;
 
 use self::case::Case;
@@ -33,39 +35,53 @@ pub(crate) struct Describe {
     /// Mask: .nii, .nii.gz, .nrrd or .nhdr
     #[arg(long, value_name = "FILE", requires = "image")]
     mask: Option<PathBuf>,
-    /// Value of the mask that is inside [default: all but 0]
+    /// Value of the mask that is inside [default: --radiomics', else all but 0]
     #[arg(long, value_name = "N")]
     label: Option<i32>,
     /// Table of cases instead of one image
     #[arg(long, value_name = "FILE", conflicts_with_all = ["image", "mask"], requires = "out")]
     table: Option<PathBuf>,
-    /// The extractor
+    /// The extractor, as it is installed, in its worker
     #[arg(long, value_name = "UNIT", default_value = "org.ichor.radiomics/features")]
     unit: UnitId,
-    /// A set of the engine's own instead of an extractor's
+    /// A set of features instead of an extractor's
     #[arg(long, value_enum, conflicts_with = "unit")]
     set: Option<Set>,
+    /// Parameters of the radiomics: pyradiomics' parameter file (.yaml) or the plugin's own (.toml)
+    #[arg(long, value_name = "FILE", conflicts_with = "unit")]
+    radiomics: Option<PathBuf>,
+    /// Print the time of every stage of the radiomics instead of the features
+    #[arg(long, conflicts_with_all = ["unit", "table", "out"])]
+    profile: bool,
+    /// Threads of the radiomics; the values do not hang on them [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
+    threads: Option<u8>,
     /// Where the features go, .csv or .json; stdout (CSV) when not given
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
 
-/// What the engine describes without a plugin.
+/// What the engine describes without a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Set {
+    /// The 1379 radiomics of Teng et al. 2021
+    Teng2021,
     /// Features of the network that `score.cnn` names
     Cnn,
 }
 
 impl Describe {
     pub(crate) fn run(&self, settings: &Settings) -> Result<(), TriageError> {
-        let mut describer = self.describer(settings)?;
+        let (mut describer, label) = self.describer(settings)?;
+        let label = self.label.or(label);
         match (&self.table, &self.image, &self.mask, &self.out) {
-            (Some(table), _, _, Some(out)) => {
-                table::run(&mut describer, table, self.label, out)
-            }
+            (Some(table), _, _, Some(out)) => table::run(&mut describer, table, label, out),
             (_, Some(image), Some(mask), out) => {
-                let features = describer.describe(&Case::read(image, mask, self.label)?)?;
+                let case = Case::read(image, mask, label)?;
+                if let (Describer::Radiomics(parameters), true) = (&describer, self.profile) {
+                    return print(&radiomics::profile(parameters, &case)?);
+                }
+                let features = describer.describe(&case)?;
                 match out {
                     None => print(csv(&features).trim_end()),
                     Some(path) => {
@@ -80,17 +96,26 @@ impl Describe {
         }
     }
 
-    fn describer(&self, settings: &Settings) -> Result<Describer, TriageError> {
+    /// What describes, and the label that it asks for.
+    fn describer(&self, settings: &Settings) -> Result<(Describer, Option<i32>), TriageError> {
         if self.set == Some(Set::Cnn) {
             return match cnn::load(settings)? {
-                Some(cnn) => Ok(Describer::Cnn(Box::new(cnn))),
+                Some(cnn) => Ok((Describer::Cnn(Box::new(cnn)), None)),
                 None => Err(TriageError::Input(format!(
                     "no network describes: {}; name one of the manifest's in score.cnn",
                     cnn::said(settings)?
                 ))),
             };
         }
-        Ok(Describer::Unit(Box::new(Scorers::describing(settings)?), self.unit.clone()))
+        if self.set.is_some() || self.radiomics.is_some() || self.profile {
+            let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+            let threads = self.threads.map_or_else(cores, usize::from);
+            let (parameters, label) =
+                radiomics::parameters(self.radiomics.as_deref(), threads)?;
+            return Ok((Describer::Radiomics(Box::new(parameters)), label));
+        }
+        let scorers = Box::new(Scorers::describing(settings)?);
+        Ok((Describer::Unit(scorers, self.unit.clone()), None))
     }
 }
 
@@ -98,6 +123,7 @@ impl Describe {
 enum Describer {
     Unit(Box<Scorers>, UnitId),
     Cnn(Box<Cnn>),
+    Radiomics(Box<Parameters>),
 }
 
 impl Describer {
@@ -108,6 +134,7 @@ impl Describer {
                     ControlFlow::Continue(())
                 })
             }
+            Self::Radiomics(parameters) => radiomics::describe(parameters, case),
             Self::Cnn(cnn) => Ok(cnn.features(&case.volume, &case.mask)?),
         }
     }
