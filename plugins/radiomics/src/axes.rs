@@ -1,36 +1,42 @@
 //! Principal axes of the voxel centres of a mask.
 
+use ichor_plugin::Refused;
+
+use crate::pace::{Pace, in_parts};
 use crate::region::Region;
 
 /// Eigenvalues, the largest first, of the population covariance of the voxel centres in square
 /// millimetres; never negative.
-pub(crate) fn eigenvalues(region: &Region) -> [f64; 3] {
-    let mut values = eigenvalues_of(covariance(region));
+pub(crate) fn eigenvalues(region: &Region, pace: &dyn Pace) -> Result<[f64; 3], Refused> {
+    let mut values = eigenvalues_of(covariance(region, pace)?);
     values.sort_by(|a, b| b.total_cmp(a));
-    values.map(|value| value.max(0.0))
+    Ok(values.map(|value| value.max(0.0)))
 }
 
 /// Sums over indices are whole and exact; only the last division rounds.
-fn covariance(region: &Region) -> [[f64; 3]; 3] {
+fn covariance(region: &Region, pace: &dyn Pace) -> Result<[[f64; 3]; 3], Refused> {
     let mut sums = [0_i128; 3];
     let mut products = [[0_i128; 3]; 3];
     let [_, ny, nx] = region.shape;
-    for (at, _) in region.inside.iter().enumerate().filter(|(_, inside)| **inside) {
-        let place = [at / (ny * nx), at / nx % ny, at % nx].map(|index| index as i128);
-        for row in 0..3 {
-            sums[row] += place[row];
-            for column in 0..=row {
-                products[row][column] += place[row] * place[column];
+    in_parts(&region.places, pace, |part| {
+        for &at in part {
+            let at = at as usize;
+            let place = [at / (ny * nx), at / nx % ny, at % nx].map(|index| index as i128);
+            for row in 0..3 {
+                sums[row] += place[row];
+                for column in 0..=row {
+                    products[row][column] += place[row] * place[column];
+                }
             }
         }
-    }
+    })?;
     let n = region.n_voxels() as i128;
     let entry = |row: usize, column: usize| {
         let (row, column) = (row.max(column), row.min(column));
         let centred = n * products[row][column] - sums[row] * sums[column];
         centred as f64 / (n * n) as f64 * region.spacing_mm[row] * region.spacing_mm[column]
     };
-    std::array::from_fn(|row| std::array::from_fn(|column| entry(row, column)))
+    Ok(std::array::from_fn(|row| std::array::from_fn(|column| entry(row, column))))
 }
 
 /// Jacobi's rotations; a symmetric 3 x 3 matrix is diagonal to the last bit after a few sweeps.

@@ -5,6 +5,8 @@
 
 use ichor_plugin::Refused;
 
+use crate::pace::{Pace, in_parts};
+
 /// How grey values become levels.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Binning {
@@ -38,36 +40,44 @@ impl Levels {
         values: &[f64],
         binning: Binning,
         single: bool,
+        pace: &dyn Pace,
     ) -> Result<Self, Refused> {
-        let low = values.iter().copied().fold(f64::INFINITY, f64::min);
-        let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let numbered: Vec<u16> = match binning {
+        let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+        in_parts(values, pace, |part| {
+            low = part.iter().copied().fold(low, f64::min);
+            high = part.iter().copied().fold(high, f64::max);
+        })?;
+        let mut numbered = Vec::with_capacity(values.len());
+        let mut number = |of: &dyn Fn(&f64) -> u16| {
+            in_parts(values, pace, |part| numbered.extend(part.iter().map(of)))
+        };
+        match binning {
             Binning::Width(width) => {
                 let first = low - modulo(low, width);
                 let step = (first + width) - first;
                 check_range((high - first) / width)?;
                 let edge = |bin: f64| first + bin * step;
-                values.iter().map(|value| half_open(*value, first, step, edge)).collect()
+                number(&|value| half_open(*value, first, step, edge))?;
             }
             Binning::WidthFromLowest(width) => {
                 check_range((high - low) / width)?;
-                values.iter().map(|value| ((value - low) / width).floor() as u16 + 1).collect()
+                number(&|value| ((value - low) / width).floor() as u16 + 1)?;
             }
             Binning::Count(count) => {
                 let edges = edges(low, high, count, single);
-                let above = |value: &f64| edges.partition_point(|edge| edge <= value) as u16;
-                values.iter().map(above).collect()
+                number(&|value| edges.partition_point(|edge| edge <= value) as u16)?;
             }
-        };
-        Self::rank(&numbered)
+        }
+        Self::rank(&numbered, pace)
     }
 
-    fn rank(numbered: &[u16]) -> Result<Self, Refused> {
-        let highest = numbered.iter().copied().max().unwrap_or(0);
-        let mut voxels = vec![0_u64; usize::from(highest) + 1];
-        for &number in numbered {
-            voxels[usize::from(number)] += 1;
-        }
+    fn rank(numbered: &[u16], pace: &dyn Pace) -> Result<Self, Refused> {
+        let mut voxels = vec![0_u64; 1 << 16];
+        in_parts(numbered, pace, |part| {
+            for &number in part {
+                voxels[usize::from(number)] += 1;
+            }
+        })?;
         let mut rank_of = vec![0_u16; voxels.len()];
         let (mut numbers, mut counts) = (vec![0], vec![0]);
         for (number, &count) in voxels.iter().enumerate() {
@@ -83,7 +93,10 @@ impl Levels {
                 numbers.len() - 1
             )));
         }
-        let ranks = numbered.iter().map(|&number| rank_of[usize::from(number)]).collect();
+        let mut ranks = Vec::with_capacity(numbered.len());
+        in_parts(numbered, pace, |part| {
+            ranks.extend(part.iter().map(|&number| rank_of[usize::from(number)]));
+        })?;
         Ok(Self { numbers, ranks, counts })
     }
 }
@@ -128,9 +141,10 @@ fn edges(low: f64, high: f64, count: usize, single: bool) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pace::Endless;
 
     fn check(values: &[f64], binning: Binning, expected: &[u32]) {
-        let levels = Levels::sort(values, binning, false).unwrap();
+        let levels = Levels::sort(values, binning, false, &Endless).unwrap();
         let found: Vec<u32> =
             levels.ranks.iter().map(|&rank| levels.numbers[usize::from(rank)]).collect();
         assert_eq!(found, expected, "{binning:?}");
@@ -151,10 +165,11 @@ mod tests {
 
     #[test]
     fn too_many_bins_are_refused_in_words() {
-        let refused = Levels::sort(&[0.0, 1e9], Binning::Width(1.0), false).unwrap_err();
+        let refused =
+            Levels::sort(&[0.0, 1e9], Binning::Width(1.0), false, &Endless).unwrap_err();
         assert!(refused.text.ends_with("use wider bins"), "{}", refused.text);
         let many: Vec<f64> = (0..5000).map(f64::from).collect();
-        assert!(Levels::sort(&many, Binning::Width(1.0), false).is_err());
-        assert!(Levels::sort(&[f64::NAN], Binning::Width(1.0), false).is_err());
+        assert!(Levels::sort(&many, Binning::Width(1.0), false, &Endless).is_err());
+        assert!(Levels::sort(&[f64::NAN], Binning::Width(1.0), false, &Endless).is_err());
     }
 }

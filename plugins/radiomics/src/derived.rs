@@ -67,11 +67,13 @@ impl Filter {
         pace: &dyn Pace,
     ) -> Result<Vec<Image>, Refused> {
         let of_point = |curve: Curve| {
-            let values = curve.apply(scan, region.grey(scan));
+            let values = curve.apply(scan, region.grey(scan, pace)?);
             Ok(vec![Image { values, single: false }])
         };
         match self {
-            Self::Original => Ok(vec![Image { values: region.grey(scan), single: false }]),
+            Self::Original => {
+                Ok(vec![Image { values: region.grey(scan, pace)?, single: false }])
+            }
             Self::Log(sigma_mm) => {
                 let filtered = laplacian(scan, &region.bounds, *sigma_mm, pace)?;
                 let image =

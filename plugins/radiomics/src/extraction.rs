@@ -53,7 +53,7 @@ impl Parameters {
         let pace = Hosted::new(call);
         pace.check()?;
         let (scan, mask) = self.prepared(volume, &pace)?;
-        let region = Region::cut(&scan, &mask)?;
+        let region = Region::cut(&scan, &mask, &pace)?;
         self.warn(&scan);
         let of_shape: Vec<&str> = self.of_shape().collect();
         let (slots, rest) = features.split_at_mut(of_shape.len().min(features.len()));

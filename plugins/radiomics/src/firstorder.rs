@@ -4,8 +4,14 @@
 //! the value below which `q` percent lie, linear between neighbours, `p` the shares of the bins that
 //! hold any. Nothing hangs on where the voxels lie.
 
+use ichor_plugin::Refused;
+
 use crate::bins::Levels;
 use crate::feature::{Feature, feature};
+use crate::pace::{Pace, in_parts};
+
+/// Values that are parted at once: some milliseconds of work.
+const LONG: usize = 1 << 18;
 
 /// What the first-order features are computed from.
 #[derive(Debug)]
@@ -67,33 +73,48 @@ pub(crate) const FIRST_ORDER: [Feature<FirstOrder>; 18] = [
 
 impl FirstOrder {
     /// Describes `values`, of which there is at least one.
-    pub(crate) fn measure(values: &[f64], levels: &Levels, voxel_mm3: f64) -> Self {
+    pub(crate) fn measure(
+        values: &[f64],
+        levels: &Levels,
+        voxel_mm3: f64,
+        pace: &dyn Pace,
+    ) -> Result<Self, Refused> {
         let n = values.len() as f64;
-        let mean = values.iter().sum::<f64>() / n;
+        let (mut sum, mut minimum, mut maximum) = (0.0, f64::INFINITY, f64::NEG_INFINITY);
+        in_parts(values, pace, |part| {
+            for &value in part {
+                sum += value;
+                minimum = minimum.min(value);
+                maximum = maximum.max(value);
+            }
+        })?;
+        let mean = sum / n;
         let (mut squares, mut absolute, mut moments) = (0.0, 0.0, [0.0; 3]);
-        for value in values {
-            let apart = value - mean;
-            let squared = apart * apart;
-            squares += value * value;
-            absolute += apart.abs();
-            moments[0] += squared;
-            moments[1] += squared * apart;
-            moments[2] += squared * squared;
-        }
-        let percentiles = percentiles(values);
-        Self {
-            minimum: values.iter().copied().fold(f64::INFINITY, f64::min),
-            maximum: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-            robust: robust_deviation(values, percentiles[0], percentiles[4]),
+        in_parts(values, pace, |part| {
+            for value in part {
+                let apart = value - mean;
+                let squared = apart * apart;
+                squares += value * value;
+                absolute += apart.abs();
+                moments[0] += squared;
+                moments[1] += squared * apart;
+                moments[2] += squared * squared;
+            }
+        })?;
+        let percentiles = percentiles(values, pace)?;
+        Ok(Self {
+            robust: robust_deviation(values, percentiles[0], percentiles[4], pace)?,
             bins: levels.counts[1..].iter().map(|count| *count as f64 / n).collect(),
             moments: moments.map(|moment| moment / n),
             absolute: absolute / n,
+            minimum,
+            maximum,
             mean,
             squares,
             percentiles,
             n,
             voxel_mm3,
-        }
+        })
     }
 
     fn entropy(&self) -> f64 {
@@ -102,37 +123,96 @@ impl FirstOrder {
 }
 
 /// numpy's default: at rank `share (n - 1)`, counted from 0, linear between neighbours.
-fn percentiles(values: &[f64]) -> [f64; 5] {
+fn percentiles(values: &[f64], pace: &dyn Pace) -> Result<[f64; 5], Refused> {
     let mut values = values.to_vec();
     let mut passed = 0;
-    [0.10, 0.25, 0.50, 0.75, 0.90].map(|share| {
-        let rank = share * (values.len() - 1) as f64;
+    let mut percentiles = [0.10, 0.25, 0.50, 0.75, 0.90];
+    for share in &mut percentiles {
+        let rank = *share * (values.len() - 1) as f64;
         let floor = rank.floor() as usize;
-        values[passed..].select_nth_unstable_by(floor - passed, f64::total_cmp);
+        select(&mut values[passed..], floor - passed, pace)?;
         passed = floor;
         let low = values[floor];
-        let high = values[floor + 1..].iter().copied().reduce(f64::min).unwrap_or(low);
+        let mut high = f64::INFINITY;
+        in_parts(&values[floor + 1..], pace, |part| {
+            high = part.iter().copied().fold(high, f64::min);
+        })?;
+        let high = if floor + 1 < values.len() { high } else { low };
         let part = rank - rank.floor();
-        if part < 0.5 { low + (high - low) * part } else { high - (high - low) * (1.0 - part) }
-    })
+        *share = if part < 0.5 {
+            low + (high - low) * part
+        } else {
+            high - (high - low) * (1.0 - part)
+        };
+    }
+    Ok(percentiles)
+}
+
+/// Brings the value of `rank` to its place, smaller ones before it and larger ones behind it.
+fn select(values: &mut [f64], rank: usize, pace: &dyn Pace) -> Result<(), Refused> {
+    let (mut values, mut rank) = (values, rank);
+    // Halves of a long list are parted in steps, so that the host is asked in between.
+    while values.len() > LONG {
+        let step = values.len() / 1000;
+        let mut sample: Vec<f64> = values.iter().copied().step_by(step).collect();
+        sample.sort_unstable_by(f64::total_cmp);
+        let pivot = sample[(rank / step).min(sample.len() - 1)];
+        let mut sides = [Vec::new(), Vec::new(), Vec::new()];
+        in_parts(values, pace, |part| {
+            for value in part {
+                sides[(value.total_cmp(&pivot) as i8 + 1) as usize].push(*value);
+            }
+        })?;
+        let (n_below, n_equal) = (sides[0].len(), sides[1].len());
+        for (slot, value) in values.iter_mut().zip(sides.iter().flatten()) {
+            *slot = *value;
+        }
+        if rank < n_below {
+            values = &mut values[..n_below];
+        } else if rank < n_below + n_equal {
+            return Ok(());
+        } else {
+            rank -= n_below + n_equal;
+            values = &mut values[n_below + n_equal..];
+        }
+    }
+    pace.check()?;
+    values.select_nth_unstable_by(rank, f64::total_cmp);
+    Ok(())
 }
 
 /// Over the closed range; missing where no voxel lies there, as in two voxels of different grey.
-fn robust_deviation(values: &[f64], low: f64, high: f64) -> f64 {
-    let inner = || values.iter().filter(|value| (low..=high).contains(value));
-    let n = inner().count() as f64;
-    let mean = inner().sum::<f64>() / n;
-    inner().map(|value| (value - mean).abs()).sum::<f64>() / n
+fn robust_deviation(
+    values: &[f64],
+    low: f64,
+    high: f64,
+    pace: &dyn Pace,
+) -> Result<f64, Refused> {
+    let inner = |part: &[f64], of: &mut dyn FnMut(f64)| {
+        part.iter().filter(|value| (low..=high).contains(*value)).for_each(|value| of(*value));
+    };
+    let (mut n, mut sum, mut apart) = (0.0, 0.0, 0.0);
+    in_parts(values, pace, |part| {
+        inner(part, &mut |value| {
+            n += 1.0;
+            sum += value;
+        });
+    })?;
+    let mean = sum / n;
+    in_parts(values, pace, |part| inner(part, &mut |value| apart += (value - mean).abs()))?;
+    Ok(apart / n)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::bins::Binning;
+    use crate::pace::Endless;
+    use crate::testing::Noise;
 
     fn check(hu: &[f64], expected: &[(&str, f64)]) {
-        let levels = Levels::sort(hu, Binning::Width(25.0), false).unwrap();
-        let grey = FirstOrder::measure(hu, &levels, 2.0);
+        let levels = Levels::sort(hu, Binning::Width(25.0), false, &Endless).unwrap();
+        let grey = FirstOrder::measure(hu, &levels, 2.0, &Endless).unwrap();
         for (name, value) in expected {
             let row = FIRST_ORDER.iter().find(|row| row.name == *name).unwrap();
             let found = (row.of)(&grey);
@@ -177,5 +257,19 @@ mod tests {
     #[test]
     fn two_different_voxels_leave_nothing_between_their_percentiles() {
         check(&[50.0, 70.0], &[("RobustMeanAbsoluteDeviation", f64::NAN), ("Median", 60.0)]);
+    }
+
+    #[test]
+    fn a_long_list_has_the_percentiles_of_the_sorted_one() {
+        let mut noise = Noise::new(41);
+        let values: Vec<f64> = (0..LONG + 5000).map(|_| noise.below(1 << 20) as f64).collect();
+        let found = percentiles(&values, &Endless).unwrap();
+        let mut sorted = values;
+        sorted.sort_unstable_by(f64::total_cmp);
+        for (found, share) in found.iter().zip([0.10, 0.25, 0.50, 0.75, 0.90]) {
+            let rank = share * (sorted.len() - 1) as f64;
+            let [low, high] = [rank.floor(), rank.ceil()].map(|rank| sorted[rank as usize]);
+            assert!((low..=high).contains(found), "{found} for {low} to {high}");
+        }
     }
 }

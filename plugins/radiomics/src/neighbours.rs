@@ -17,6 +17,9 @@ pub(crate) type Pair = (u16, u16, u64);
 /// Levels up to which the pairs of all angles are counted in square matrices.
 const DENSE: usize = 256;
 
+/// Voxels between two checks: about a millisecond.
+const PART: usize = 1 << 13;
+
 /// What the neighbours of all voxels add up to.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Neighbours {
@@ -97,7 +100,10 @@ fn look_around(grid: &Grid<'_>, tally: &mut Tally, pace: &dyn Pace) -> Result<()
             let [dz, ..] = ANGLES[angle];
             if dz == 0 { offsets[angle] } else { offsets[angle].wrapping_sub(plane) }
         });
-        for &place in slice {
+        for (nth, &place) in slice.iter().enumerate() {
+            if nth % PART == PART - 1 {
+                pace.check()?;
+            }
             let place = place as usize;
             let here = place - z * plane;
             let rank = grid.ranks[place];
@@ -214,7 +220,7 @@ mod tests {
 
     fn levels(noise: &mut Noise, region: &Region, n: usize) -> Levels {
         let values: Vec<f64> = region.places.iter().map(|_| noise.below(n) as f64).collect();
-        Levels::sort(&values, Binning::Width(1.0), false).unwrap()
+        Levels::sort(&values, Binning::Width(1.0), false, &Endless).unwrap()
     }
 
     #[test]

@@ -11,6 +11,22 @@ pub(crate) trait Pace {
     fn check(&self) -> Result<(), Refused>;
 }
 
+/// Items between two checks: some tenths of a millisecond of work.
+const PART: usize = 1 << 15;
+
+/// Goes through `items`, checking often enough.
+pub(crate) fn in_parts<T>(
+    items: &[T],
+    pace: &dyn Pace,
+    mut work: impl FnMut(&[T]),
+) -> Result<(), Refused> {
+    for part in items.chunks(PART) {
+        pace.check()?;
+        work(part);
+    }
+    Ok(())
+}
+
 /// Asks the host itself, on the thread that it called.
 pub(crate) struct Hosted<'a, 'b> {
     call: RefCell<&'a mut Call<'b>>,

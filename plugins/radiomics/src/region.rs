@@ -2,6 +2,7 @@
 
 use ichor_plugin::Refused;
 
+use crate::pace::{Pace, in_parts};
 use crate::scan::{Bounds, Scan};
 
 /// A mask in its bounding box with one empty voxel on every side.
@@ -29,7 +30,7 @@ pub(crate) struct Region {
 
 impl Region {
     /// Cuts the voxels out whose `mask` is not 0.
-    pub(crate) fn cut(scan: &Scan<'_>, mask: &[u8]) -> Result<Self, Refused> {
+    pub(crate) fn cut(scan: &Scan<'_>, mask: &[u8], pace: &dyn Pace) -> Result<Self, Refused> {
         let Some((low, high)) = bounds(mask, scan.shape) else {
             return Err(Refused::input("the mask is empty: there is no hematoma to describe"));
         };
@@ -45,15 +46,21 @@ impl Region {
         if padded > f64::from(u32::MAX) {
             return Err(Refused::input(format!("a box of {padded} voxels is too large")));
         }
-        Ok(Self::fill(scan, mask, Bounds { low, extent }))
+        Self::fill(scan, mask, Bounds { low, extent }, pace)
     }
 
-    fn fill(scan: &Scan<'_>, mask: &[u8], bounds: Bounds) -> Self {
+    fn fill(
+        scan: &Scan<'_>,
+        mask: &[u8],
+        bounds: Bounds,
+        pace: &dyn Pace,
+    ) -> Result<Self, Refused> {
         let Bounds { low, extent } = bounds;
         let shape = extent.map(|voxels| voxels + 2);
         let mut inside = vec![false; shape.iter().product()];
         let (mut places, mut boxed) = (Vec::new(), Vec::new());
         for z in 0..extent[0] {
+            pace.check()?;
             for y in 0..extent[1] {
                 let from = ((z + low[0]) * scan.shape[1] + y + low[1]) * scan.shape[2] + low[2];
                 let to = ((z + 1) * shape[1] + y + 1) * shape[2] + 1;
@@ -65,7 +72,7 @@ impl Region {
                 }
             }
         }
-        Self { bounds, shape, inside, places, boxed, spacing_mm: scan.spacing_mm }
+        Ok(Self { bounds, shape, inside, places, boxed, spacing_mm: scan.spacing_mm })
     }
 
     /// The values of the voxels inside, out of an array over the box that is not padded.
@@ -74,7 +81,7 @@ impl Region {
     }
 
     /// The grey values of the voxels inside.
-    pub(crate) fn grey(&self, scan: &Scan<'_>) -> Vec<f64> {
+    pub(crate) fn grey(&self, scan: &Scan<'_>, pace: &dyn Pace) -> Result<Vec<f64>, Refused> {
         let [z0, y0, x0] = self.bounds.low;
         let plane = self.shape[1] * self.shape[2];
         let value = |&place: &u32| {
@@ -85,7 +92,9 @@ impl Region {
             let at = ((z + z0) * scan.shape[1] + y + y0) * scan.shape[2] + x + x0;
             f64::from(scan.hu[at])
         };
-        self.places.iter().map(value).collect()
+        let mut grey = Vec::with_capacity(self.places.len());
+        in_parts(&self.places, pace, |part| grey.extend(part.iter().map(value)))?;
+        Ok(grey)
     }
 
     /// Whether the voxel of the padded box lies in the mask.

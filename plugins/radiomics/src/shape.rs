@@ -90,7 +90,7 @@ impl Shape {
         Ok(Self {
             mesh: Mesh::measure(region, pace)?,
             diameters: Diameters::measure(region, pace)?,
-            eigenvalues: eigenvalues(region).map(|value| value * spread),
+            eigenvalues: eigenvalues(region, pace)?.map(|value| value * spread),
             voxels_mm3: n * region.voxel_mm3(),
         })
     }

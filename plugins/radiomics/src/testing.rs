@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use ichor_plugin::{Call, Refused, VolumeView};
 
+use crate::pace::Endless;
 use crate::region::Region;
 use crate::scan::Scan;
 
@@ -32,7 +33,7 @@ pub(crate) fn region(mask: &[u8], shape: [usize; 3]) -> Region {
 
 fn cut(mask: &[u8], shape: [usize; 3], spacing_mm: [f64; 3]) -> Result<Region, Refused> {
     let hu = vec![60; mask.len()];
-    Region::cut(&Scan { hu: hu.into(), shape, spacing_mm }, mask)
+    Region::cut(&Scan { hu: hu.into(), shape, spacing_mm }, mask, &Endless)
 }
 
 /// An upright volume.

@@ -147,7 +147,7 @@ pub(crate) fn describe(
     pace: &dyn Pace,
 ) -> Result<Vec<f64>, Refused> {
     pace.check()?;
-    let levels = Levels::sort(&image.values, parameters.binning, image.single)?;
+    let levels = Levels::sort(&image.values, parameters.binning, image.single, pace)?;
     let grid = Grid::new(region, &levels);
     let mut textures = None;
     let mut features = Vec::new();
@@ -156,7 +156,8 @@ pub(crate) fn describe(
         match class {
             Class::Shape => {}
             Class::FirstOrder => {
-                let grey = FirstOrder::measure(&image.values, &levels, region.voxel_mm3());
+                let grey =
+                    FirstOrder::measure(&image.values, &levels, region.voxel_mm3(), pace)?;
                 let less = |row: &Feature<_>| {
                     let excess = parameters.mode == Mode::Ibsi && row.name == "Kurtosis";
                     if excess { 3.0 } else { 0.0 }

@@ -48,6 +48,9 @@ pub(crate) fn zones(grid: &Grid<'_>, pace: &dyn Pace) -> Result<Sizes, Refused> 
     }
     let mut sizes = vec![0_u64; runs.len()];
     for (at, run) in runs.iter().enumerate() {
+        if at % (1 << 15) == 0 {
+            pace.check()?;
+        }
         sizes[root(&mut parents, at)] += (run.to - run.from) as u64;
     }
     let zones = sizes.iter().zip(&runs).filter(|(size, _)| **size > 0);
@@ -124,7 +127,7 @@ mod tests {
             let Some(region) = noise.region(8) else { continue };
             let values: Vec<f64> =
                 region.places.iter().map(|_| noise.below(3) as f64).collect();
-            let levels = Levels::sort(&values, Binning::Width(1.0), false).unwrap();
+            let levels = Levels::sort(&values, Binning::Width(1.0), false, &Endless).unwrap();
             let grid = Grid::new(&region, &levels);
             let expected = Sizes::listed(by_growing(&grid), &levels.numbers);
             assert_eq!(zones(&grid, &Endless).unwrap(), expected);
