@@ -77,7 +77,7 @@ fn a_scorer_that_does_wrong_is_found_out() {
             "KiB more after 10000 calls",
         ),
         ("faults", "response->base = -1.2; if (isnan(ml)) *(volatile int *)8 = 0;", "died"),
-        ("nan", "response->base = ml > 1e8 ? NAN : -1.2;", "gave NaN for the base"),
+        ("nan", "response->base = ml > 1e8 ? NAN : -1.2;", "gave NaN for the"),
     ];
     for (name, instead, words) in wrongs {
         let change = |text: String| {

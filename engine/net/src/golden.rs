@@ -82,6 +82,7 @@ fn check(name: &str, golden: &str) {
 #[test]
 fn the_shipped_weights_give_pytorchs_numbers() {
     check("unet-w16", include_str!("../tests/data/golden_unet_w16.json"));
+    check("unet-w32", include_str!("../tests/data/golden_unet_w32.json"));
 }
 
 #[test]

@@ -223,7 +223,7 @@ fn segmented(network: &Network, volume: &Volume) -> Result<Mask, TriageError> {
     let head = Head::find(volume);
     let probability =
         network.probability(volume, &head, &mut |_, _| ControlFlow::Continue(()))?;
-    Ok(Mask::from_probability(probability.view(), volume.grid())?)
+    Ok(Mask::from_probability(probability.view(), volume)?)
 }
 
 fn path_of(making: &Making<'_>) -> PathBuf {

@@ -215,7 +215,7 @@ impl Imaging {
         if stopped {
             return Err(TriageError::Stopped);
         }
-        Ok(Mask::from_probability(probability?.view(), volume.grid())?)
+        Ok(Mask::from_probability(probability?.view(), volume)?)
     }
 
     fn provenance(&self) -> Provenance {
