@@ -1,8 +1,8 @@
 //! Satellite sign.
 //!
-//! Shimoda et al. 2017, Cerebrovasc. Dis. 44:105, with the sizes of Yu et al. 2017, Sci. Rep.
-//! 7:14531: a small hematoma, at most 10 mm wide, wholly apart from the main one on at least one
-//! slice, 1 to 20 mm away from it.
+//! Shimoda et al. 2017, Cerebrovasc. Dis. 44:105: a small hematoma wholly apart from the main one
+//! on at least one slice; with the sizes that later readers gave it (Radiopaedia, "satellite
+//! sign"): at most 10 mm wide, at most 20 mm away. Nearer than 1 mm is not apart.
 
 use ichor_plugin::Refused;
 

@@ -35,7 +35,7 @@ pub(crate) fn write(
     let brain = Unit {
         id: "brain",
         config: include_str!("../../brain.toml"),
-        published: (6.0, "BRAIN >= 6 (Morotti et al. 2020)"),
+        published: (6.0, "BRAIN >= 6 (Neurocrit. Care 2020, 32:804)"),
     };
     brain.write(&Brain::open(brain.config, Path::new(""))?, [&choose, &report], date, out)
 }
