@@ -26,7 +26,7 @@ fn the_console_runs_the_engine_for_heavy_commands() {
     let rows: serde_json::Value = serde_json::from_str(&stdout(&listed)).expect("JSON");
     let ids: Vec<&str> =
         rows.as_array().expect("a list").iter().filter_map(|row| row["id"].as_str()).collect();
-    assert_eq!(ids, ["org.ichor.boosting", "org.ichor.radiomics"]);
+    assert_eq!(ids, ["org.ichor.boosting", "org.ichor.radiomics", "org.ichor.signs"]);
 }
 
 #[test]

@@ -61,6 +61,7 @@ fn the_sdk_depends_on_nothing() {
 #[test]
 fn plugins_know_the_sdk_alone() {
     check_ours("ichor-radiomics", &["ichor-plugin"]);
+    check_ours("ichor-signs", &["ichor-plugin"]);
     check_ours("ichor-boosting", &["ichor-plugin"]);
 }
 

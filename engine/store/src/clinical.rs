@@ -32,7 +32,7 @@ impl ClinicalName {
     }
 
     /// Every value that may be entered.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::new("onset_to_ct_h", 0.0, 72.0),
         Self::new("age_years", 0.0, 120.0),
         Self::new("sbp_mmhg", 40.0, 320.0),
@@ -41,6 +41,8 @@ impl ClinicalName {
         Self::whole("antiplatelet", 0.0, 1.0),
         Self::new("glucose_mgdl", 20.0, 1500.0),
         Self::whole("nihss", 0.0, 42.0),
+        Self::whole("recurrent_ich", 0.0, 1.0),
+        Self::whole("ivh", 0.0, 1.0),
     ];
 
     /// The entry called `name`, with or without the prefix `clinical.`.
@@ -151,7 +153,8 @@ mod tests {
             1.0,
             "no clinical value is called \"onset\"; known: onset_to_ct_h (0 to 72), \
              age_years (0 to 120), sbp_mmhg (40 to 320), gcs (3 to 15), anticoagulant (0 to 1), \
-             antiplatelet (0 to 1), glucose_mgdl (20 to 1500), nihss (0 to 42)",
+             antiplatelet (0 to 1), glucose_mgdl (20 to 1500), nihss (0 to 42), \
+             recurrent_ich (0 to 1), ivh (0 to 1)",
         );
         assert_eq!(store.clinical(1).unwrap(), []);
     }

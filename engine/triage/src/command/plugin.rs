@@ -139,7 +139,7 @@ fn install_into(
 pub(crate) fn shipped(settings: &Settings) -> Result<Vec<PathBuf>, TriageError> {
     let candidates = settings.places.plugins(&[]);
     for folder in &candidates {
-        let found: Vec<PathBuf> = ["radiomics", "boosting"]
+        let found: Vec<PathBuf> = ["radiomics", "signs", "boosting"]
             .iter()
             .map(|name| folder.join(name))
             .filter(|source| source.join("plugin.toml").is_file())
