@@ -171,7 +171,7 @@ impl Scorer {
             ControlFlow::Continue(())
         };
         ichor_boosting::train(names, rows, expands, &settings, &mut shown)
-            .map(Model::Boosting)
+            .map(|model| Model::Boosting(Box::new(model)))
             .map_err(|error| failed(error.to_string()))
     }
 
@@ -204,7 +204,7 @@ fn prevalence(table: &Table) -> f64 {
 
 /// A trained scorer.
 enum Model {
-    Boosting(ichor_boosting::Model),
+    Boosting(Box<ichor_boosting::Model>),
     Signature(ichor_radiomics::Signature),
 }
 
