@@ -16,15 +16,16 @@ pub(crate) struct Column {
     /// The bin of each row: 0 is missing, the others rise with the value.
     pub(crate) bins: Vec<u8>,
     /// Rising: values below `thresholds[k]` lie in bin `k + 1` or lower.
-    pub(crate) thresholds: Vec<f64>,
+    pub(crate) thresholds: Vec<f32>,
 }
 
 impl Binned {
-    /// Bins `rows`, which all have `n_columns` values and none infinite; NaN is missing.
+    /// Bins `rows`, which all have `n_columns` values and none infinite in single precision, in
+    /// which they are compared; NaN is missing.
     pub(crate) fn new(rows: &[Vec<f64>], n_columns: usize) -> Self {
         let columns = (0..n_columns)
             .map(|column| {
-                let values: Vec<f64> = rows.iter().map(|row| row[column]).collect();
+                let values: Vec<f32> = rows.iter().map(|row| row[column] as f32).collect();
                 let thresholds = thresholds(&values);
                 let bins = values.iter().map(|&value| bin(value, &thresholds)).collect();
                 Column { bins, thresholds }
@@ -34,14 +35,14 @@ impl Binned {
     }
 }
 
-fn bin(value: f64, thresholds: &[f64]) -> u8 {
+fn bin(value: f32, thresholds: &[f32]) -> u8 {
     if value.is_nan() { 0 } else { 1 + thresholds.partition_point(|&cut| cut <= value) as u8 }
 }
 
 /// Cuts between values that leave about the same number of rows in each bin.
-fn thresholds(values: &[f64]) -> Vec<f64> {
-    let mut sorted: Vec<f64> = values.iter().copied().filter(|value| !value.is_nan()).collect();
-    sorted.sort_unstable_by(f64::total_cmp);
+fn thresholds(values: &[f32]) -> Vec<f32> {
+    let mut sorted: Vec<f32> = values.iter().copied().filter(|value| !value.is_nan()).collect();
+    sorted.sort_unstable_by(f32::total_cmp);
     let mut cuts = Vec::new();
     let (mut left, mut filled) = (sorted.len(), 0);
     for equal in sorted.chunk_by(|a, b| a >= b) {
@@ -58,7 +59,7 @@ fn thresholds(values: &[f64]) -> Vec<f64> {
 }
 
 /// A number with `low < it <= high`, half-way where there is one.
-fn between(low: f64, high: f64) -> f64 {
+fn between(low: f32, high: f32) -> f32 {
     let middle = low / 2.0 + high / 2.0;
     if low < middle { middle.min(high) } else { high }
 }
@@ -70,14 +71,14 @@ mod tests {
 
     #[test]
     fn few_values_get_a_bin_each_and_missing_ones_their_own() {
-        let values = [3.0, f64::NAN, 1.0, 3.0, 2.0, 1.0];
+        let values = [3.0, f32::NAN, 1.0, 3.0, 2.0, 1.0];
         assert_eq!(thresholds(&values), [1.5, 2.5]);
         assert_eq!(values.map(|value| bin(value, &[1.5, 2.5])), [3, 0, 1, 3, 2, 1]);
     }
 
     #[test]
     fn many_values_fill_63_bins_evenly() {
-        let values: Vec<f64> = (0..6300).map(f64::from).collect();
+        let values: Vec<f32> = (0_u16..6300).map(f32::from).collect();
         let cuts = thresholds(&values);
         assert_eq!(cuts.len(), 62);
         let mut filled = [0; BINS];
@@ -89,16 +90,16 @@ mod tests {
 
     #[test]
     fn a_value_that_most_rows_share_leaves_bins_for_the_others() {
-        let values: Vec<f64> = (0..1000).map(|row| f64::from((row - 700).max(0))).collect();
+        let values: Vec<f32> = (0..1000_i16).map(|row| f32::from((row - 700).max(0))).collect();
         assert!(thresholds(&values).len() > 50);
     }
 
     #[test]
     fn a_cut_between_neighbouring_numbers_parts_them() {
-        let high = 1.0_f64.next_up();
+        let high = 1.0_f32.next_up();
         assert_eq!(between(1.0, high), high);
-        assert!(between(f64::MIN, f64::MAX).is_finite());
-        assert_eq!(thresholds(&[1.0; 9]), [0.0; 0]);
-        assert_eq!(thresholds(&[f64::NAN; 9]), [0.0; 0]);
+        assert!(between(f32::MIN, f32::MAX).is_finite());
+        assert_eq!(thresholds(&[1.0; 9]), [0.0_f32; 0]);
+        assert_eq!(thresholds(&[f32::NAN; 9]), [0.0_f32; 0]);
     }
 }

@@ -4,10 +4,14 @@ use std::path::Path;
 
 use ichor_plugin::{Call, Refused, Score, Scorer, Settings};
 
+use crate::error::BoostingError;
 use crate::model::Model;
+use crate::names;
 
-/// A model of 10000 trees of 10 splits each would be larger, and slower than a study can wait.
+/// The largest model file; a larger model would be slower than a study can wait.
 const LARGEST_FILE: u64 = 64 << 20;
+/// The largest list of names.
+const LARGEST_LIST: u64 = 1 << 20;
 /// A risk closer to 0 or 1 than this needs 500 million cases to be known.
 const SANE_LOG_ODDS: f64 = 20.0;
 
@@ -25,15 +29,22 @@ impl Boosting {
 }
 
 impl Scorer for Boosting {
-    /// `config` holds `model`, the file in `folder` that the training wrote.
+    /// `config` holds `model`, a file in `folder`, and its `format`: `xgboost-ubj`,
+    /// `xgboost-json` or `lightgbm`; it may hold `names`, a file that says which input is which.
     fn open(config: &str, folder: &Path) -> Result<Self, Refused> {
         let mut settings = Settings::read(config)?;
-        let text = settings
-            .file("model", folder, LARGEST_FILE)
-            .map_err(|refused| Refused::config(format!("{refused}; train the model first")))?;
+        let bytes = settings.bytes("model", folder, LARGEST_FILE)?;
+        let format = settings.text("format")?;
+        let list = if settings.has("names") {
+            Some(settings.file("names", folder, LARGEST_LIST)?)
+        } else {
+            None
+        };
         settings.finish()?;
-        let model = Model::from_text(&text).map_err(|e| Refused::config(e.to_string()))?;
-        Ok(Self::new(model))
+        let model = read(&bytes, &format)?;
+        named(model, list.as_deref())
+            .map(Self::new)
+            .map_err(|error| Refused::config(format!("the model: {error}")))
     }
 
     fn inputs(&self) -> &[String] {
@@ -46,12 +57,14 @@ impl Scorer for Boosting {
         contributions: &mut [f64],
         _call: &mut Call<'_>,
     ) -> Result<Score, Refused> {
-        if let Some(at) = inputs.iter().position(|value| value.is_infinite()) {
+        if let Some(at) = inputs.iter().position(|&value| !self.model.takes(value)) {
             let name = &self.model.names()[at];
             return Err(Refused::input(format!("{name} is infinite; a missing value is NaN")));
         }
-        self.model.contributions(inputs, contributions);
-        let base = self.model.expected_log_odds();
+        let base = self
+            .model
+            .contributions(inputs, contributions)
+            .map_err(|error| Refused::internal(error.to_string()))?;
         let log_odds = base + contributions.iter().sum::<f64>();
         if log_odds.abs() <= SANE_LOG_ODDS {
             return Ok(Score::from_log_odds(base, contributions));
@@ -62,12 +75,42 @@ impl Scorer for Boosting {
     }
 }
 
+/// Reads a model in the format that the settings name.
+fn read(bytes: &[u8], format: &str) -> Result<Model, Refused> {
+    let read = match format {
+        "xgboost-ubj" => Model::from_xgboost_ubj(bytes),
+        "xgboost-json" => Model::from_xgboost_json(bytes),
+        "lightgbm" => std::str::from_utf8(bytes)
+            .map_err(|e| BoostingError::Byte { at: e.valid_up_to(), wrong: "no UTF-8" })
+            .and_then(Model::from_lightgbm),
+        _ => {
+            return Err(Refused::config(format!(
+                "format = \"{format}\": xgboost-ubj, xgboost-json or lightgbm is needed"
+            )));
+        }
+    };
+    read.map_err(|error| Refused::config(format!("the model: {error}")))
+}
+
+/// The model with its inputs called as a study calls them.
+fn named(model: Model, list: Option<&str>) -> Result<Model, BoostingError> {
+    let model = match list {
+        Some(list) => {
+            let names = names::renamed(model.names(), list)?;
+            model.with_names(names)?
+        }
+        None => model,
+    };
+    names::known(model.names())?;
+    Ok(model)
+}
+
 #[cfg(test)]
 mod tests {
     use std::ops::ControlFlow;
 
     use super::*;
-    use crate::testing::Task;
+    use crate::testing::{Task, leaf, lightgbm};
     use crate::train::TrainSettings;
 
     fn score(inputs: &[f64]) -> Result<(Score, Vec<f64>), Refused> {
@@ -95,16 +138,49 @@ mod tests {
 
     #[test]
     fn without_its_model_the_scorer_says_which_file_is_missing() {
-        let refused = Boosting::open("model = \"boosting.model\"", Path::new("/nowhere"));
+        let refused = Boosting::open("model = \"boosting.ubj\"", Path::new("/nowhere"));
         let text = refused.unwrap_err().text;
-        assert!(text.starts_with("model: /nowhere/boosting.model: "), "{text}");
-        assert!(text.ends_with("; train the model first"), "{text}");
+        assert!(text.starts_with("model: /nowhere/boosting.ubj: "), "{text}");
+    }
+
+    fn opened(config: &str) -> Result<Boosting, String> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+        Boosting::open(config, &folder).map_err(|refused| refused.text)
+    }
+
+    #[test]
+    fn the_settings_name_the_model_its_format_and_the_names_of_its_inputs() {
+        for (file, format) in
+            [("xgb.ubj", "xgboost-ubj"), ("xgb.json", "xgboost-json"), ("lgb.txt", "lightgbm")]
+        {
+            let names = if format == "lightgbm" { "lgb.names" } else { "xgb.names" };
+            let config =
+                format!("model = \"{file}\"\nformat = \"{format}\"\nnames = \"{names}\"");
+            let scorer = opened(&config).unwrap();
+            assert_eq!(scorer.inputs()[0], "original_shape_Elongation");
+            assert_eq!(scorer.inputs()[9], "clinical.onset_to_ct_h");
+        }
+        let refused = opened("model = \"xgb.ubj\"\nformat = \"onnx\"").unwrap_err();
+        assert_eq!(
+            refused,
+            "format = \"onnx\": xgboost-ubj, xgboost-json or lightgbm is needed"
+        );
+    }
+
+    #[test]
+    fn a_model_whose_inputs_no_study_has_is_refused_in_words() {
+        let refused = opened("model = \"xgb.ubj\"\nformat = \"xgboost-ubj\"").unwrap_err();
+        assert!(
+            refused.starts_with("the model: the input \"f0\" is no input of a study: "),
+            "{refused}"
+        );
     }
 
     #[test]
     fn a_model_that_is_sure_beyond_reason_is_refused() {
-        let text = "ichor boosting 1\ntrained 2 1 0\nbase 25\ninputs 1\nx\ntrees 0\n";
-        let scorer = Boosting::new(Model::from_text(text).unwrap());
+        let mut forest = lightgbm();
+        forest.plant(&[leaf(25.0, 1.0)], 1, 0).unwrap();
+        let scorer = Boosting::new(Model::new(vec!["x".to_owned()], forest, None).unwrap());
         let mut poll = |_| ControlFlow::Continue(());
         let refused = scorer.score(&[0.0], &mut [0.0], &mut Call::new(&mut poll)).unwrap_err();
         assert_eq!(

@@ -1,8 +1,9 @@
 //! Growing one tree, level by level.
 
 use crate::bins::{BINS, Binned};
+use crate::forest::{Node, Test};
 use crate::histogram::{Cut, Rules, Sums, accumulate};
-use crate::tree::{Node, Tree};
+use crate::sapling;
 
 /// What one tree is grown from.
 pub(crate) struct Ground<'a> {
@@ -21,7 +22,7 @@ pub(crate) struct Ground<'a> {
 #[derive(Debug, Default)]
 struct Sprout {
     split: Option<Split>,
-    value: f64,
+    value: f32,
     rows: u32,
 }
 
@@ -43,7 +44,7 @@ struct Open {
 
 impl Ground<'_> {
     /// Grows a tree on the `drawn` rows and adds its values to the `log_odds` of all rows.
-    pub(crate) fn grow(&self, drawn: Vec<u32>, log_odds: &mut [f64]) -> Tree {
+    pub(crate) fn grow(&self, drawn: Vec<u32>, log_odds: &mut [f32]) -> Vec<sapling::Sprout> {
         let mut sprouts = vec![Sprout::default()];
         let total = drawn.iter().map(|&row| self.words[row as usize]).sum();
         let mut sums = vec![[0; BINS]; self.columns.len()];
@@ -69,15 +70,13 @@ impl Ground<'_> {
             level = next;
         }
         self.settle(&mut sprouts, log_odds);
-        let mut nodes = Vec::with_capacity(sprouts.len());
-        self.lay(&sprouts, 0, &mut nodes);
-        Tree { nodes }
+        sprouts.iter().map(|sprout| self.ready(sprout)).collect()
     }
 
     /// Newton's step for a leaf, shrunk.
-    fn step(&self, total: i64) -> f64 {
+    fn step(&self, total: i64) -> f32 {
         let (gradient, hessian) = self.rules.scale.unpack(total);
-        -self.rate * gradient / (hessian + self.rules.l2)
+        (-self.rate * gradient / (hessian + self.rules.l2)) as f32
     }
 
     fn sum(&self, rows: &[u32], sums: &mut [Sums]) {
@@ -135,7 +134,7 @@ impl Ground<'_> {
     }
 
     /// Sends every row down the tree, drawn or not.
-    fn settle(&self, sprouts: &mut [Sprout], log_odds: &mut [f64]) {
+    fn settle(&self, sprouts: &mut [Sprout], log_odds: &mut [f32]) {
         for (row, log_odds) in log_odds.iter_mut().enumerate() {
             let mut at = 0;
             while let Some(split) = sprouts[at].split {
@@ -147,21 +146,21 @@ impl Ground<'_> {
         }
     }
 
-    /// Appends the nodes from `at` on, left sides first.
-    fn lay(&self, sprouts: &[Sprout], at: usize, nodes: &mut Vec<Node>) {
-        let sprout = &sprouts[at];
+    /// The node as a forest takes it.
+    fn ready(&self, sprout: &Sprout) -> sapling::Sprout {
         let Some(Split { column, cut, left, right }) = sprout.split else {
-            nodes.push(Node::Leaf { value: sprout.value, rows: sprout.rows });
-            return;
+            let (value, cover) = (f64::from(sprout.value), f64::from(sprout.rows));
+            return sapling::Sprout::Leaf { value, cover };
         };
-        let here = nodes.len();
-        let threshold = self.binned.columns[column as usize].thresholds[cut.last_left - 1];
-        let missing_left = cut.missing_left;
-        let split = |right| Node::Split { input: column, threshold, missing_left, right };
-        nodes.push(split(0));
-        self.lay(sprouts, left, nodes);
-        nodes[here] = split(nodes.len() as u32);
-        self.lay(sprouts, right, nodes);
+        let value = self.binned.columns[column as usize].thresholds[cut.last_left - 1];
+        let node = Node {
+            value: f64::from(value),
+            input: column,
+            right: 0,
+            test: Test::Threshold,
+            missing_left: cut.missing_left,
+        };
+        sapling::Sprout::Split { node, gain: cut.gain as f32, left, right }
     }
 }
 

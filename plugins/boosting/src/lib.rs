@@ -1,8 +1,9 @@
 //! Plugin `org.ichor.boosting`: a risk from gradient boosted trees.
 //!
-//! The trainer ([`train`]) grows trees on histograms (Friedman 2001; Chen & Guestrin 2016); the
-//! scorer `boosting` adds them up and says what each input contributed (`TreeSHAP`, Lundberg et al.
-//! 2018). The same rows and settings give the same model, bit for bit.
+//! A [`Model`] is read from what XGBoost or LightGBM saved, or trained here ([`train`]: trees on
+//! histograms, Friedman 2001; Chen & Guestrin 2016) and stored as XGBoost stores it. The scorer
+//! `boosting` adds the trees up as the library would and says what each input contributed
+//! (`TreeSHAP`, Lundberg et al. 2018). The same rows and settings give the same model, bit for bit.
 
 mod bins;
 mod grow;
@@ -11,14 +12,28 @@ mod random;
 mod train;
 
 mod error;
-mod format;
-mod model;
+
+mod categories;
+mod forest;
+mod quadrature;
+mod sapling;
 mod shap;
-mod tree;
+
+mod json;
+mod lightgbm;
+mod names;
+mod store;
+mod ubj;
+mod value;
+mod xgboost;
+
+mod model;
 
 mod boosting;
 mod plugin;
 
+#[cfg(test)]
+mod fixtures;
 #[cfg(test)]
 mod testing;
 

@@ -3,8 +3,26 @@
 use std::ops::ControlFlow;
 
 use crate::error::BoostingError;
+use crate::forest::{Convention, Forest, Node, Test};
 use crate::model::Model;
+use crate::sapling::Sprout;
 use crate::train::{TrainSettings, train};
+
+/// A forest of LightGBM's convention without trees.
+pub(crate) fn lightgbm() -> Forest {
+    Forest::new(Convention::LightGBM)
+}
+
+/// A split that sends missing values right.
+pub(crate) fn split(input: u32, threshold: f64, left: usize, right: usize) -> Sprout {
+    let (value, test) = (threshold, Test::Threshold);
+    let node = Node { value, input, right: 0, test, missing_left: false };
+    Sprout::Split { node, gain: 0.0, left, right }
+}
+
+pub(crate) fn leaf(value: f64, cover: f64) -> Sprout {
+    Sprout::Leaf { value, cover }
+}
 
 /// Repeatable disorder.
 pub(crate) struct Noise(u64);
@@ -27,24 +45,6 @@ impl Noise {
     /// About normal: mean 0, variance 1.
     pub(crate) fn normal(&mut self) -> f64 {
         (0..12).map(|_| self.below(1 << 20) as f64 / f64::from(1 << 20)).sum::<f64>() - 6.0
-    }
-
-    /// `bytes` with one to four of them changed, taken out, doubled or cut off.
-    pub(crate) fn mutated(&mut self, bytes: &[u8]) -> Vec<u8> {
-        let mut bytes = bytes.to_vec();
-        for _ in 0..=self.below(4) {
-            let at = self.below(bytes.len().max(1)).min(bytes.len().saturating_sub(1));
-            match self.below(5) {
-                _ if bytes.is_empty() => {}
-                0 => bytes[at] = b"0123456789.-e \nfl"[self.below(17)],
-                1 => bytes[at] = self.below(256) as u8,
-                2 => drop(bytes.remove(at)),
-                3 => bytes.insert(at, bytes[at]),
-                _ if self.below(8) == 0 => bytes.truncate(at),
-                _ => {}
-            }
-        }
-        bytes
     }
 }
 

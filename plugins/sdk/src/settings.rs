@@ -72,6 +72,13 @@ impl Settings {
     /// Takes the file name called `name` and reads that file of `folder`, of at most `limit`
     /// bytes of UTF-8.
     pub fn file(&mut self, name: &str, folder: &Path, limit: u64) -> Result<String, Refused> {
+        let bytes = self.bytes(name, folder, limit)?;
+        String::from_utf8(bytes).map_err(|e| Refused::config(format!("{name}: {e}")))
+    }
+
+    /// Takes the file name called `name` and reads that file of `folder`, of at most `limit`
+    /// bytes of any kind.
+    pub fn bytes(&mut self, name: &str, folder: &Path, limit: u64) -> Result<Vec<u8>, Refused> {
         let file = self.text(name)?;
         if file.is_empty() || file.starts_with('.') || file.contains('/') {
             return Err(Refused::config(format!(
@@ -85,7 +92,7 @@ impl Settings {
         if length > limit {
             return Err(refuse(format!("{length} bytes are more than the {limit} allowed")));
         }
-        fs::read_to_string(&path).map_err(|e| refuse(e.to_string()))
+        fs::read(&path).map_err(|e| refuse(e.to_string()))
     }
 
     /// Fails when the text sets a name that nobody took.
@@ -140,6 +147,7 @@ mod tests {
         assert!(settings.has("rate") && !settings.has("speed"));
         assert_eq!(settings.number("rate"), Ok(1000.5));
         assert_eq!(settings.text("model").as_deref(), Ok("a # b.model"));
+        assert!(!settings.has("model"));
         assert_eq!(settings.finish(), Ok(()));
     }
 

@@ -69,6 +69,14 @@ impl Kind {
             Self::Signature => ("radiomics", "org.ichor.radiomics", "signature"),
         }
     }
+
+    /// The model's file in the plugin folder.
+    fn file(self) -> &'static str {
+        match self {
+            Self::Boosting => "boosting.ubj",
+            Self::Signature => "signature.model",
+        }
+    }
 }
 
 impl Scorer {
@@ -83,8 +91,8 @@ impl Scorer {
         let choose = table(&Cohort::development(self.choosing, 2))?;
         let report = table(&Cohort::clinical(self.reporting, 3))?;
         let model = self.model(kind, &train)?;
-        let path = source.join(format!("{unit}.model"));
-        fs::write(&path, model.text())
+        let path = source.join(kind.file());
+        fs::write(&path, model.bytes()?)
             .map_err(|source| TriageError::file("write", &path, source))?;
         print(&format!("{} cases trained {}", train.rows.len(), path.display()))?;
 
@@ -163,7 +171,7 @@ impl Scorer {
             ControlFlow::Continue(())
         };
         ichor_boosting::train(names, rows, expands, &settings, &mut shown)
-            .map(Model::Boosting)
+            .map(|model| Model::Boosting(Box::new(model)))
             .map_err(|error| failed(error.to_string()))
     }
 
@@ -196,15 +204,17 @@ fn prevalence(table: &Table) -> f64 {
 
 /// A trained scorer.
 enum Model {
-    Boosting(ichor_boosting::Model),
+    Boosting(Box<ichor_boosting::Model>),
     Signature(ichor_radiomics::Signature),
 }
 
 impl Model {
-    fn text(&self) -> String {
+    fn bytes(&self) -> Result<Vec<u8>, TriageError> {
         match self {
-            Self::Boosting(model) => model.to_text(),
-            Self::Signature(model) => model.to_text(),
+            Self::Boosting(model) => {
+                model.to_ubj().map_err(|error| TriageError::Input(error.to_string()))
+            }
+            Self::Signature(model) => Ok(model.to_text().into_bytes()),
         }
     }
 
