@@ -67,7 +67,8 @@ pub(super) fn run(
             Ok(features) => rows.add(entry, features.names(), features.values())?,
             Err(error) => {
                 progress.end();
-                tracing::error!("{}: {error}", entry.image());
+                // A terminal that went away is no reason to stop the work.
+                let _ = writeln!(std::io::stderr(), "{}: {error}", entry.image());
                 failed += 1;
             }
         }
