@@ -109,6 +109,7 @@ impl ScanFile {
 
     /// Reads a .nii, .nii.gz, .nrrd or .nhdr.
     pub(crate) fn read(path: &Path) -> Result<Self, TriageError> {
+        std::fs::metadata(path).map_err(|source| TriageError::file("read", path, source))?;
         let name = path.display().to_string();
         let raw = match Format::of(path) {
             Some(Format::Nifti) => nifti::read(path),
