@@ -1,17 +1,21 @@
 //! Libraries that end their worker call after call, kept from being started until someone says so.
 //!
-//! One empty-handed crash costs one call; a library that crashes every time would cost a start of
-//! a process for every study of the night. What is blocked is the library's sha256, so that a
-//! mended one runs at once and the same one does not come back under another name.
+//! One crash costs one call; a library that crashes every time would cost a start of a process for
+//! every study of the night. What is blocked is the library's sha256, so that a mended one runs at
+//! once and the same one does not come back under another name.
+//!
+//! One study that is tried again and again blocks nothing: only different inputs count. Neither
+//! does a call that takes too long, which a machine without air may do to any library.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::HostError;
 
-/// Deaths and overruns in a row, without an answer between them, after which a library is blocked.
-const IN_A_ROW: u32 = 5;
+/// Different inputs in a row, without an answer between them, at which a library that ended its worker
+/// is blocked.
+const IN_A_ROW: usize = 5;
 /// The folder beside the plugins that holds a file for each blocked library.
 const FOLDER: &str = ".blocked";
 
@@ -19,7 +23,8 @@ const FOLDER: &str = ".blocked";
 #[derive(Debug)]
 pub(crate) struct Blocked {
     folder: PathBuf,
-    in_a_row: BTreeMap<String, u32>,
+    /// Inputs that ended a worker since the last answer, by sha256.
+    in_a_row: BTreeMap<String, BTreeSet<u64>>,
 }
 
 impl Blocked {
@@ -39,17 +44,22 @@ impl Blocked {
         }
     }
 
-    /// Takes note of how a call of the library went.
-    pub(crate) fn note<T>(&mut self, sha256: &str, answer: &Result<T, HostError>) {
-        let Err(error @ (HostError::Died { .. } | HostError::Deadline { .. })) = answer else {
-            self.in_a_row.remove(sha256);
-            return;
+    /// Takes note of how the library took `input`, which stands for all that one call was given.
+    pub(crate) fn note<T>(&mut self, sha256: &str, input: u64, answer: &Result<T, HostError>) {
+        let error = match answer {
+            Err(error @ HostError::Died { .. }) => error,
+            // Nothing is known of the library by then.
+            Err(HostError::Deadline { .. } | HostError::Blocked { .. }) => return,
+            _ => {
+                self.in_a_row.remove(sha256);
+                return;
+            }
         };
-        let n = self.in_a_row.entry(sha256.to_owned()).or_default();
-        *n += 1;
-        if *n >= IN_A_ROW {
+        let inputs = self.in_a_row.entry(sha256.to_owned()).or_default();
+        inputs.insert(input);
+        if inputs.len() >= IN_A_ROW {
             self.in_a_row.remove(sha256);
-            let why = format!("{IN_A_ROW} times in a row, at last: {error}\n");
+            let why = format!("on {IN_A_ROW} inputs in a row, at last: {error}\n");
             // A folder that cannot be written costs a process a study, and no study.
             let _ = fs::create_dir_all(&self.folder)
                 .and_then(|()| fs::write(self.folder.join(sha256), why));
@@ -86,28 +96,36 @@ mod tests {
     }
 
     #[test]
-    fn five_deaths_in_a_row_block_and_an_answer_between_does_not() {
+    fn five_inputs_in_a_row_block_and_an_answer_between_or_a_retry_does_not() {
         let folder = std::env::temp_dir().join(format!("ichor-blocked-{}", std::process::id()));
         let mut list = Blocked::beside(&folder);
         let sha256 = "ab".repeat(32);
         // Every fiftieth, or every second: never.
-        for _ in 0..20 {
-            list.note(&sha256, &died());
-            list.note(&sha256, &Ok(()));
+        for input in 0..20 {
+            list.note(&sha256, input, &died());
+            list.note(&sha256, input, &Ok(()));
         }
-        for _ in 0..4 {
-            list.note(&sha256, &died());
+        // One study over and over, or calls that take too long: never.
+        let late = || -> Result<(), HostError> {
+            Err(HostError::Deadline { unit: "org.example.x/y".to_owned(), deadline_ms: 1 })
+        };
+        for input in 0..20 {
+            list.note(&sha256, 0, &died());
+            list.note(&sha256, input, &late());
+        }
+        for input in 1..4 {
+            list.note(&sha256, input, &died());
             assert!(list.check("x", &sha256).is_ok());
         }
-        list.note(&sha256, &died());
+        list.note(&sha256, 4, &died());
         let said = list.check("x", &sha256).unwrap_err().to_string();
         assert!(
-            said.contains("5 times in a row, at last: the worker of org.example"),
+            said.contains("on 5 inputs in a row, at last: the worker of org.example"),
             "{said}"
         );
         assert!(list.check("x", &"cd".repeat(32)).is_ok());
         assert!(Blocked::beside(&folder).check("x", &sha256).is_err(), "a new process knows");
-        assert!(blocked(&folder, &sha256).unwrap().starts_with("5 times"));
+        assert!(blocked(&folder, &sha256).unwrap().starts_with("on 5 inputs"));
         assert!(unblock(&folder, &sha256).unwrap() && !unblock(&folder, &sha256).unwrap());
         assert!(list.check("x", &sha256).is_ok());
         fs::remove_dir_all(&folder).unwrap();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -64,22 +65,33 @@ impl Workers {
         let answer = self
             .worker(unit)
             .and_then(|worker| worker.extract(&unit.unit, volume, mask, inputs, progress));
-        self.noted(unit, answer)
+        self.noted(unit, answer, |input| {
+            volume.hu().hash(input);
+            mask.voxels().hash(input);
+        })
     }
 
     /// See [`Worker::score`].
     pub fn score(&mut self, unit: &UnitId, features: &Features) -> Result<Scored, HostError> {
         let answer = self.worker(unit).and_then(|worker| worker.score(&unit.unit, features));
-        self.noted(unit, answer)
+        self.noted(unit, answer, |input| {
+            features.values().iter().for_each(|value| value.to_bits().hash(input));
+        })
     }
 
+    /// Takes note of `answer`; `input` hashes what was asked, which only a crash asks for.
     fn noted<T>(
         &mut self,
         unit: &UnitId,
         answer: Result<T, HostError>,
+        input: impl FnOnce(&mut DefaultHasher),
     ) -> Result<T, HostError> {
         if let Some(installed) = self.installed.get(&unit.plugin) {
-            self.blocked.note(installed.sha256(), &answer);
+            let mut hasher = DefaultHasher::new();
+            if matches!(answer, Err(HostError::Died { .. })) {
+                input(&mut hasher);
+            }
+            self.blocked.note(installed.sha256(), hasher.finish(), &answer);
         }
         answer
     }
