@@ -144,7 +144,7 @@ impl Making<'_> {
         network: Option<&Network>,
     ) -> Result<Row, TriageError> {
         let case = self.cohort.case(index);
-        let phantom = case.render(&scan_of(&case))?;
+        let phantom = case.render(&Scan::of(&case))?;
         let mask = match network {
             None => phantom.hematoma,
             Some(network) => segmented(network, &phantom.volume)?,
@@ -200,18 +200,6 @@ impl Making<'_> {
         }
         Ok(table)
     }
-}
-
-/// Scanners vary from case to case, by the case's own seed: kernel and dose.
-pub(crate) fn scan_of(case: &Case) -> Scan {
-    use ichor_study::phantom::Kernel;
-    let kernel = match case.seed % 4 {
-        0 => Kernel::Soft,
-        1 => Kernel::Sharp,
-        _ => Kernel::Standard,
-    };
-    let dose = 0.7 + 0.1 * ((case.seed / 4) % 8) as f64;
-    Scan { kernel, dose, ..Scan::default() }
 }
 
 /// Onset is unknown in every second case, as it often is at night; then it is NaN.

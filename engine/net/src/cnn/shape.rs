@@ -4,42 +4,36 @@
 //! way down, and `fc` for the fully connected layer.
 
 use crate::NetError;
+use crate::shape::Shape;
 
 /// Channels of the input: windowed pixels and mask.
 pub(crate) const CHANNELS: usize = 2;
 /// Answers of the fully connected layer: stable, expands.
 pub(crate) const ANSWERS: usize = 2;
 
-/// The two numbers that fix every shape of the network.
+/// What fixes every shape of the network: width and depth, as those of the U-Net whose way down it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct CnnShape {
-    width: usize,
-    depth: usize,
-}
+pub(crate) struct CnnShape(Shape);
 
 impl CnnShape {
     /// Width 1 to 256, depth 1 to 6, so that a crop of 128 pixels is at least 2 at the end.
     pub(crate) fn new(width: usize, depth: usize) -> Result<Self, NetError> {
-        if (1..=256).contains(&width) && (1..=6).contains(&depth) {
-            Ok(Self { width, depth })
-        } else {
-            Err(NetError::Size { width, depth })
-        }
+        Shape::new(width, depth).map(Self)
     }
 
     /// Number of poolings.
     pub(crate) fn depth(self) -> usize {
-        self.depth
+        self.0.depth()
     }
 
     /// Channels at a level.
     pub(crate) fn channels(self, level: usize) -> usize {
-        self.width << level
+        self.0.channels(level)
     }
 
     /// Number of the last maps.
     pub(crate) fn n_maps(self) -> usize {
-        self.channels(self.depth - 1)
+        self.channels(self.depth() - 1)
     }
 
     /// Number of features: mean and maximum of every map.
@@ -61,7 +55,7 @@ impl CnnShape {
     /// layer `(out, in)` and last, biases `(out)`.
     pub(crate) fn tensors(self) -> Vec<(String, Vec<usize>)> {
         let mut tensors = Vec::new();
-        for level in 0..self.depth {
+        for level in 0..self.depth() {
             let c_in = if level == 0 { CHANNELS } else { self.channels(level - 1) };
             let c_out = self.channels(level);
             for (part, c_in) in [("c1", c_in), ("c2", c_out)] {

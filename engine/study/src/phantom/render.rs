@@ -68,6 +68,18 @@ impl Default for Scan {
 }
 
 impl Scan {
+    /// How `case` is scanned: scanners vary from case to case in kernel and dose, .7 to 1.4, by the
+    /// case's own seed. The head is still.
+    pub fn of(case: &Case) -> Self {
+        let kernel = match case.seed % 4 {
+            0 => Kernel::Soft,
+            1 => Kernel::Sharp,
+            _ => Kernel::Standard,
+        };
+        let dose = 0.7 + 0.1 * ((case.seed / 4) % 8) as f64;
+        Self { kernel, dose, ..Self::default() }
+    }
+
     pub(super) fn checked(self) -> Result<Self, PhantomError> {
         let out = |setting, value, must| Err(PhantomError::Scan { setting, value, must });
         if !(0.01..=100.0).contains(&self.dose) {

@@ -241,7 +241,7 @@ fn write_study(
     scan: ichor_core::UnixMs,
     folder: &Path,
 ) -> Result<Vec<PathBuf>, TriageError> {
-    let still = crate::cohort::scan_of(case);
+    let still = Scan::of(case);
     let volume = match case.index % 12 {
         2 => {
             // Blood in the ventricles counts as hematoma where the network finds it.

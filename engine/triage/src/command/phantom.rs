@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use ichor_core::UnixMs;
-use ichor_study::phantom::{Case, Cohort, Phantom};
+use ichor_study::phantom::{Case, Cohort, Phantom, Scan};
 
 use super::progress::Progress;
 use super::score::print;
-use crate::cohort::scan_of;
 use crate::phantom_files;
 use crate::{TriageError, nifti_file};
 
@@ -103,7 +102,7 @@ impl Make {
     }
 
     fn write_scan(&self, case: &Case, scan: UnixMs, folder: &Path) -> Result<(), TriageError> {
-        let Phantom { volume, hematoma, .. } = case.render(&scan_of(case))?;
+        let Phantom { volume, hematoma, .. } = case.render(&Scan::of(case))?;
         match self.format {
             Format::Dicom => {
                 phantom_files::write_dicom(case, &volume, scan, folder)?;

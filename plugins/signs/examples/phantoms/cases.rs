@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ichor_plugin::{Call, Extractor, VolumeView};
 use ichor_signs::Signs;
-use ichor_study::phantom::{Case, Cohort, Kernel, Scan};
+use ichor_study::phantom::{Case, Cohort, Scan};
 
 /// The guard under which no study is scored.
 const LEAST_ML: f64 = 3.0;
@@ -55,7 +55,7 @@ pub(crate) fn described(cohort: &Cohort) -> Result<Vec<Described>, String> {
 }
 
 fn describe(case: Case) -> Result<Option<Described>, String> {
-    let phantom = case.render(&scan_of(&case)).map_err(|error| error.to_string())?;
+    let phantom = case.render(&Scan::of(&case)).map_err(|error| error.to_string())?;
     let volume_ml = phantom.hematoma.volume().ml();
     if volume_ml < LEAST_ML {
         return Ok(None);
@@ -83,15 +83,4 @@ fn describe(case: Case) -> Result<Option<Described>, String> {
         .extract(&view, &[], &mut features, &mut Call::new(&mut poll))
         .map_err(|refused| refused.to_string())?;
     Ok(Some(Described { case, volume_ml, features }))
-}
-
-/// Scanners vary from case to case, by the case's own seed, as `ichor train` has them.
-fn scan_of(case: &Case) -> Scan {
-    let kernel = match case.seed % 4 {
-        0 => Kernel::Soft,
-        1 => Kernel::Sharp,
-        _ => Kernel::Standard,
-    };
-    let dose = 0.7 + 0.1 * ((case.seed / 4) % 8) as f64;
-    Scan { kernel, dose, ..Scan::default() }
 }

@@ -20,7 +20,7 @@ use crate::command::progress::Progress;
 use crate::command::score::print;
 use crate::command::train::in_order::in_order;
 use crate::pipeline::Imaging;
-use crate::{Settings, TriageError, cohort};
+use crate::{Settings, TriageError};
 
 /// Volumes of the small bleeds in millilitres, around the guard.
 const SMALL_ML: std::ops::Range<f64> = 0.5..6.0;
@@ -121,7 +121,7 @@ impl Phantoms {
 
 /// The case as `kind` shows it, and how it is scanned.
 fn varied(case: &Case, kind: Kind) -> (Case, Scan) {
-    let still = cohort::scan_of(case);
+    let still = Scan::of(case);
     match kind {
         Kind::Clean => (case.without_bleed(), still),
         Kind::Drawn => (case.clone(), still),

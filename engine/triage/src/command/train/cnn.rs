@@ -11,14 +11,13 @@ use std::sync::atomic::Ordering;
 use clap::Args;
 use ichor_core::Millilitres;
 use ichor_net::{Bleed, CnnCase, CnnCases, CnnRecipe, train_cnn};
-use ichor_study::phantom::{Case, Cohort};
+use ichor_study::phantom::{Case, Cohort, Scan};
 use ichor_study::stats::{self, Auc, Scored};
 
 use super::cnn_card::{Card, Figures};
 use super::in_order::in_order;
 use super::report::Report;
 use super::stop::{stop_flag, threads};
-use crate::cohort::scan_of;
 use crate::command::progress::Progress;
 use crate::command::score::print;
 use crate::{Settings, TriageError};
@@ -126,7 +125,7 @@ fn seen(
 ) -> Result<(Vec<CnnCase>, Vec<f64>), TriageError> {
     let cases: Vec<Case> = cohort.cases().collect();
     let see = |case: &Case| {
-        let phantom = case.render(&scan_of(case))?;
+        let phantom = case.render(&Scan::of(case))?;
         if phantom.hematoma.volume() < least {
             return Ok(None);
         }
@@ -167,7 +166,7 @@ mod tests {
         let cohort = Cohort::clinical(72, REPORTING_SEED + 1);
         let cases: Vec<Case> = cohort.cases().collect();
         let risk = |case: &Case| {
-            let phantom = case.render(&scan_of(case))?;
+            let phantom = case.render(&Scan::of(case))?;
             Ok(cnn.probability(&phantom.volume, &phantom.hematoma)?)
         };
         let risks = in_order(&cases, threads(None), &mut |_, _| (), risk).unwrap();

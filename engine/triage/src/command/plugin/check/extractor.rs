@@ -5,12 +5,12 @@ use std::time::Instant;
 
 use ichor_core::{Features, Grid, Mask, PixelSpacing, Volume};
 use ichor_host::{HostError, Worker};
-use ichor_study::phantom::{Cohort, Phantom};
+use ichor_study::phantom::{Cohort, Phantom, Scan};
 use ndarray::{Array3, Axis};
 
 use super::scorer::tolerated;
 use super::{Bench, answered};
-use crate::{TriageError, cohort};
+use crate::TriageError;
 
 /// Seed of the phantom (simulated), which no training uses.
 const SEED: u64 = 29;
@@ -23,7 +23,7 @@ pub(super) fn try_all(
     add: &mut dyn FnMut(&'static str, Result<String, String>),
 ) -> Result<(), TriageError> {
     let case = Cohort::clinical(1, SEED).case(0);
-    let Phantom { volume, hematoma: mask, .. } = case.render(&cohort::scan_of(&case))?;
+    let Phantom { volume, hematoma: mask, .. } = case.render(&Scan::of(&case))?;
     let mut worker = bench.spawn()?;
     let deterministic = worker.describe(unit)?.deterministic;
     let inputs = Features::default();
