@@ -51,16 +51,30 @@ impl Frame {
     }
 }
 
+/// The voxels that a mask must lie on.
+pub(crate) struct Place {
+    frame: Frame,
+    /// `(z, y, x)`.
+    dim: (usize, usize, usize),
+}
+
+impl Place {
+    /// That of a volume whose grid is the patient's.
+    pub(crate) fn of(volume: &Volume) -> Self {
+        Self { frame: Frame::of(volume.grid()), dim: volume.dim() }
+    }
+}
+
 /// What a reader of a format hands over.
 struct Raw {
-    /// `(z, y, x)`, as stored.
-    values: Array3<f64>,
+    /// `(z, y, x)`, as stored; HU and labels are whole numbers that a float holds.
+    values: Array3<f32>,
     frame: Frame,
 }
 
 impl Raw {
     /// `numbers` in the order of the file, x fastest, of sizes x, y and z.
-    fn new(numbers: Vec<f64>, [x, y, z]: [usize; 3], frame: Frame) -> Result<Self, String> {
+    fn new(numbers: Vec<f32>, [x, y, z]: [usize; 3], frame: Frame) -> Result<Self, String> {
         let steps = frame.steps.map(length);
         if !steps.iter().all(|step| step.is_finite() && *step > 0.0) {
             return Err(format!("steps of {steps:?} mm between voxels cannot be"));
@@ -96,8 +110,8 @@ impl Format {
 #[derive(Debug, Clone)]
 pub(crate) struct ScanFile {
     name: String,
-    /// `(z, y, x)`, as stored.
-    values: Array3<f64>,
+    /// `(z, y, x)`, as stored; HU and labels are whole numbers that a float holds.
+    values: Array3<f32>,
     frame: Frame,
 }
 
@@ -122,68 +136,51 @@ impl ScanFile {
         }
     }
 
-    /// The image in HU, slices, rows and columns as stored; its frame is that of the array.
-    pub(crate) fn volume(&self) -> Result<Volume, TriageError> {
+    /// The image in HU, slices, rows and columns as stored, its frame that of the array; and where it
+    /// lies, for its mask.
+    pub(crate) fn into_volume(self) -> Result<(Volume, Place), TriageError> {
         let unusable = |why: String| TriageError::Input(format!("{}: {why}", self.name));
-        let range = f64::from(i16::MIN)..=f64::from(i16::MAX);
+        let range = f32::from(i16::MIN)..=f32::from(i16::MAX);
         if let Some(odd) = self.values.iter().find(|value| !range.contains(&value.round())) {
             return Err(unusable(format!("a voxel of {odd} HU is outside of 16 bits")));
         }
         let [x, y, z] = self.frame.steps.map(length);
-        let grid = Grid::axial(self.values.dim().0, z, PixelSpacing { y, x });
+        let dim = self.values.dim();
+        let grid = Grid::axial(dim.0, z, PixelSpacing { y, x });
         let grid = grid.map_err(|error| unusable(error.to_string()))?;
         let hu = self.values.map(|value| value.round() as i16);
-        Volume::new(hu, grid).map_err(|error| unusable(error.to_string()))
+        let volume = Volume::new(hu, grid).map_err(|error| unusable(error.to_string()))?;
+        Ok((volume, Place { frame: self.frame, dim }))
     }
 
-    /// Voxels that are `label`, or not 0 where there is none, on the voxels of `image`.
+    /// Voxels that are `label`, or not 0 where there is none, on those of `place`.
+    ///
+    /// Axes that run the other way are turned; fails where the mask lies elsewhere.
     pub(crate) fn mask_on(
         &self,
-        image: &Self,
+        place: &Place,
         label: Option<i32>,
     ) -> Result<Array3<bool>, TriageError> {
-        self.mask_in(&image.frame, image.values.dim(), label)
-    }
-
-    /// Voxels that are `label`, or not 0 where there is none, on the voxels of `grid`.
-    pub(crate) fn mask_on_grid(
-        &self,
-        grid: &Grid,
-        dim: (usize, usize, usize),
-        label: Option<i32>,
-    ) -> Result<Array3<bool>, TriageError> {
-        self.mask_in(&Frame::of(grid), dim, label)
-    }
-
-    fn mask_in(
-        &self,
-        frame: &Frame,
-        dim: (usize, usize, usize),
-        label: Option<i32>,
-    ) -> Result<Array3<bool>, TriageError> {
-        let turned = self.turned(frame, dim);
+        let turned = self.turned(place);
         let values = turned.map_err(|why| {
             TriageError::Input(format!(
                 "{}: the mask does not lie on the image: {why}",
                 self.name
             ))
         })?;
-        let inside = |value: f64| match label {
+        let inside = |value: f32| match label {
             // Labels are whole numbers, as floats in some files.
-            Some(label) => (value - f64::from(label)).abs() < 1e-3,
+            Some(label) => (f64::from(value) - f64::from(label)).abs() < 1e-3,
             None => value != 0.0,
         };
         Ok(values.map(|&value| inside(value)))
     }
 
-    /// The values with the axes of `frame`, which they must fill voxel by voxel.
-    fn turned(
-        &self,
-        frame: &Frame,
-        dim: (usize, usize, usize),
-    ) -> Result<ArrayView3<'_, f64>, String> {
+    /// The values with the axes of `place`, which they must fill voxel by voxel.
+    fn turned(&self, place: &Place) -> Result<ArrayView3<'_, f32>, String> {
+        let Place { frame, dim } = place;
         let mut values = self.values.view();
-        if values.dim() != dim {
+        if values.dim() != *dim {
             return Err(format!("{:?} voxels (z, y, x) for an image of {dim:?}", values.dim()));
         }
         if !(self.frame.placed && frame.placed) {
@@ -254,7 +251,7 @@ mod tests {
     #[test]
     fn an_image_is_used_as_it_is_stored() {
         let path = nrrd("stored.nrrd", PLACED, number);
-        let volume = ScanFile::read(&path).unwrap().volume().unwrap();
+        let (volume, _) = ScanFile::read(&path).unwrap().into_volume().unwrap();
         assert_eq!(volume.dim(), (2, 3, 4));
         assert!(volume.hu().indexed_iter().all(|((z, y, x), &hu)| hu == number(z, y, x)));
         let (pixel, grid) = (volume.grid().pixel(), volume.grid());
@@ -265,6 +262,7 @@ mod tests {
     #[test]
     fn a_mask_is_turned_to_the_axes_of_its_image() {
         let image = ScanFile::read(&nrrd("image.nrrd", PLACED, number)).unwrap();
+        let (_, image) = image.into_volume().unwrap();
         let marked = |z: usize, y: usize, x: usize| i16::from((z, y, x) == (0, 0, 1)) * 3;
         let same = ScanFile::read(&nrrd("same.nrrd", PLACED, marked)).unwrap();
         let expected = Array3::from_shape_fn((2, 3, 4), |at| at == (0, 0, 1));
@@ -282,6 +280,7 @@ mod tests {
     #[test]
     fn a_mask_that_lies_elsewhere_is_refused_with_what_differs() {
         let image = ScanFile::read(&nrrd("here.nrrd", PLACED, number)).unwrap();
+        let (_, image) = image.into_volume().unwrap();
         let refused = |name: &str, from: &str, to: &str| {
             let mask = ScanFile::read(&nrrd(name, &PLACED.replace(from, to), number)).unwrap();
             mask.mask_on(&image, None).unwrap_err().to_string()
@@ -304,7 +303,7 @@ mod tests {
         let path = write("written.nii.gz", &[]);
         nifti_file::write_image(&volume, &path).unwrap();
         let read = ScanFile::read(&path).unwrap();
-        assert_eq!(read.volume().unwrap().hu(), volume.hu());
+        assert_eq!(read.clone().into_volume().unwrap().0.hu(), volume.hu());
         let own = Frame::of(volume.grid());
         let pairs = read.frame.steps.iter().zip(own.steps).map(|(a, b)| (*a, b));
         for (a, b) in pairs.chain([(read.frame.origin, own.origin)]) {
@@ -313,7 +312,7 @@ mod tests {
         let mask = Mask::new(volume.hu().map(|&hu| hu > 60), volume.grid()).unwrap();
         nifti_file::write_mask(&mask, volume.grid(), &path).unwrap();
         let found = ScanFile::read(&path).unwrap();
-        let found = found.mask_on_grid(volume.grid(), volume.dim(), Some(1)).unwrap();
+        let found = found.mask_on(&Place::of(&volume), Some(1)).unwrap();
         assert_eq!(found, mask.voxels());
         std::fs::remove_file(&path).unwrap();
     }

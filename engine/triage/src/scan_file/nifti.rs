@@ -16,7 +16,7 @@ pub(super) fn read(path: &Path) -> Result<Raw, String> {
     let object = ReaderOptions::new().read_file(path).map_err(|error| error.to_string())?;
     let frame = frame(object.header());
     let mut array =
-        object.into_volume().into_ndarray::<f64>().map_err(|error| error.to_string())?;
+        object.into_volume().into_ndarray::<f32>().map_err(|error| error.to_string())?;
     while array.ndim() > 3 && array.shape().last() == Some(&1) {
         let last = Axis(array.ndim() - 1);
         array = array.index_axis_move(last, 0);

@@ -187,7 +187,7 @@ impl Header {
         data: impl Read,
         kind: Kind,
         n_voxels: usize,
-    ) -> Result<Vec<f64>, String> {
+    ) -> Result<Vec<f32>, String> {
         let encoding = self.needed("encoding")?.to_lowercase();
         match encoding.as_str() {
             "raw" => self.binary(data, kind, n_voxels),
@@ -197,7 +197,7 @@ impl Header {
         }
     }
 
-    fn binary(&self, data: impl Read, kind: Kind, n_voxels: usize) -> Result<Vec<f64>, String> {
+    fn binary(&self, data: impl Read, kind: Kind, n_voxels: usize) -> Result<Vec<f32>, String> {
         let swapped = match self.get("endian") {
             _ if kind.n_bytes == 1 => false,
             Some("little") => false,
@@ -217,7 +217,7 @@ impl Header {
         if swapped {
             stored.chunks_exact_mut(kind.n_bytes).for_each(<[u8]>::reverse);
         }
-        Ok(stored.chunks_exact(kind.n_bytes).map(kind.number).collect())
+        Ok(stored.chunks_exact(kind.n_bytes).map(|b| (kind.number)(b) as f32).collect())
     }
 
     /// Steps of x, y and z and the origin, in LPS where the file says how it lies.
@@ -252,13 +252,13 @@ fn cut_off() -> String {
     "the header has no end: the file is cut off".to_owned()
 }
 
-fn text(data: impl Read, n_voxels: usize) -> Result<Vec<f64>, String> {
+fn text(data: impl Read, n_voxels: usize) -> Result<Vec<f32>, String> {
     // At most some 30 characters a number.
     let mut text = String::new();
     data.take(32 * n_voxels as u64)
         .read_to_string(&mut text)
         .map_err(|error| error.to_string())?;
-    let numbers: Result<Vec<f64>, String> = text
+    let numbers: Result<Vec<f32>, String> = text
         .split_whitespace()
         .take(n_voxels)
         .map(|word| word.parse().map_err(|_| format!("{word:?} is no number")))

@@ -5,7 +5,7 @@ use std::path::Path;
 use ichor_core::{Mask, Volume};
 use ichor_dicom::Opened;
 
-use crate::scan_file::ScanFile;
+use crate::scan_file::{Place, ScanFile};
 use crate::{TriageError, folder};
 
 /// A volume and what of it is described.
@@ -21,15 +21,15 @@ impl Case {
         mask: &Path,
         label: Option<i32>,
     ) -> Result<Self, TriageError> {
-        let mask_file = ScanFile::read(mask)?;
-        let (volume, voxels) = if ScanFile::is_named(image) {
-            let image = ScanFile::read(image)?;
-            (image.volume()?, mask_file.mask_on(&image, label)?)
+        // One after the other: each is larger by far than what is left of it.
+        let (volume, place) = if ScanFile::is_named(image) {
+            ScanFile::read(image)?.into_volume()?
         } else {
             let volume = from_dicom(image)?;
-            let voxels = mask_file.mask_on_grid(volume.grid(), volume.dim(), label)?;
-            (volume, voxels)
+            let place = Place::of(&volume);
+            (volume, place)
         };
+        let voxels = ScanFile::read(mask)?.mask_on(&place, label)?;
         let mask = Mask::new(voxels, volume.grid())?;
         Ok(Self { volume, mask })
     }
