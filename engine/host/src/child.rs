@@ -98,9 +98,13 @@ fn serve() -> std::io::Result<()> {
 /// Ends this process as soon as the other end of `socket` is closed.
 ///
 /// A thread, and not `PR_SET_PDEATHSIG`: that fires when the host's thread that started the
-/// worker ends, even while the host lives on.
+/// worker ends, even while the host lives on. It has begun when this returns: what a thread maps for
+/// itself at first would otherwise compete with the library for the address space that is left.
 fn end_with_host(socket: OwnedFd) -> std::io::Result<()> {
+    let (begun, has_begun) = std::sync::mpsc::channel();
     let watch = move || {
+        // Nobody who does not listen has a use for the answer.
+        let _ = begun.send(());
         loop {
             let mut asked = [PollFd::from_borrowed_fd(socket.as_fd(), PollFlags::RDHUP)];
             if rustix::event::poll(&mut asked, None).is_ok() {
@@ -109,7 +113,8 @@ fn end_with_host(socket: OwnedFd) -> std::io::Result<()> {
             }
         }
     };
-    std::thread::Builder::new().stack_size(64 << 10).spawn(watch).map(drop)
+    std::thread::Builder::new().stack_size(64 << 10).spawn(watch)?;
+    has_begun.recv().map_err(std::io::Error::other)
 }
 
 fn open(
