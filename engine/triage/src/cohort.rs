@@ -1,11 +1,12 @@
 //! A phantom cohort as a table: one row of scorer inputs a case, with its simulated label.
 //!
-//! The features come from the extractors that the configuration names, through the same workers
-//! as on a real study. The hematoma is the one that was drawn, or what the network finds. Rows
+//! The features come from the extractors and the CNN that the configuration names, through the
+//! same workers as on a real study. The hematoma is the one that was drawn, or what the network finds. Rows
 //! are kept in a file as they come, so that a long run can be taken up again.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -15,6 +16,7 @@ use clap::ValueEnum;
 use ichor_core::{Features, Head, Mask, Volume};
 use ichor_net::Network;
 use ichor_study::phantom::{Case, Cohort, Scan};
+use serde::{Deserialize, Serialize};
 
 use crate::scorers::{Scorers, VOLUME};
 use crate::{Settings, TriageError};
@@ -41,6 +43,7 @@ impl Masks {
 }
 
 /// Inputs, labels and what no scorer can beat.
+#[derive(Default)]
 pub(crate) struct Table {
     /// Names of the inputs, in the order of the rows.
     pub(crate) names: Vec<String>,
@@ -81,68 +84,75 @@ pub(crate) struct Making<'a> {
 
 impl Making<'_> {
     /// Renders and describes every case that has no row yet, on all cores.
+    ///
+    /// Fails when the kept rows were made by other extractors or networks.
     pub(crate) fn table(
         &self,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Table, TriageError> {
-        let path = self.file()?;
-        let mut kept = Kept::read(&path)?;
-        let missing: Vec<usize> =
-            (0..self.cohort.len()).filter(|index| !kept.has(*index)).collect();
-        let n_before = self.cohort.len() - missing.len();
         let network = match self.masks {
             Masks::Truth => None,
             Masks::Network => Some(self.settings.network()?),
         };
-        let out = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&path)
-            .map_err(|source| TriageError::file("open", &path, source))?;
-        let out = Mutex::new(out);
+        let mut made_by = Scorers::gathering(self.settings)?.made_by()?;
+        made_by.extend(
+            network.as_ref().map(|n| format!("mask {} sha256 {}", n.name(), n.sha256())),
+        );
+        let kept = Kept::open(self.path()?, made_by)?;
+        let missing: Vec<usize> =
+            (0..self.cohort.len()).filter(|index| !kept.rows.contains_key(index)).collect();
+        let n_before = self.cohort.len() - missing.len();
+        let kept = Mutex::new(kept);
         let next = AtomicUsize::new(0);
         let (send, results) = std::sync::mpsc::channel();
         std::thread::scope(|scope| {
             for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
-                let (send, next, missing, network, out) =
-                    (send.clone(), &next, &missing, network.as_ref(), &out);
+                let (send, next, missing, network, kept) =
+                    (send.clone(), &next, &missing, network.as_ref(), &kept);
                 scope.spawn(move || {
-                    let mut scorers = Scorers::describing(self.settings);
+                    let mut scorers = Scorers::gathering(self.settings);
                     while let Some(&index) = missing.get(next.fetch_add(1, Ordering::Relaxed)) {
                         let row = match &mut scorers {
                             Ok(scorers) => self.row(index, scorers, network),
                             Err(error) => Err(TriageError::Input(error.to_string())),
                         };
-                        let row =
-                            row.and_then(|row| row.append(out, &path_of(self)).map(|()| row));
-                        if send.send(row).is_err() {
+                        let added = row.and_then(|(row, names)| {
+                            let kept = kept.lock();
+                            let mut kept =
+                                kept.unwrap_or_else(std::sync::PoisonError::into_inner);
+                            kept.add(row, names)
+                        });
+                        if send.send(added).is_err() {
                             break;
                         }
                     }
                 });
             }
             drop(send);
-            for (done, row) in (n_before + 1..).zip(&results) {
-                kept.rows.push(row?);
+            for (done, added) in (n_before + 1..).zip(&results) {
+                added?;
                 progress(done, self.cohort.len());
             }
             Ok::<(), TriageError>(())
         })?;
-        self.gather(kept)
+        let kept = kept.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        kept.table(self.cohort.len())
     }
 
-    fn file(&self) -> Result<PathBuf, TriageError> {
+    fn path(&self) -> Result<PathBuf, TriageError> {
         fs::create_dir_all(self.kept_in)
             .map_err(|source| TriageError::file("make", self.kept_in, source))?;
-        Ok(path_of(self))
+        let (cohort, masks) = (self.cohort, self.masks.name());
+        Ok(self.kept_in.join(format!("{}-{}-{masks}.jsonl", cohort.name(), cohort.seed())))
     }
 
+    /// A case's row and the names of its values; no names where it has none.
     fn row(
         &self,
         index: usize,
         scorers: &mut Scorers,
         network: Option<&Network>,
-    ) -> Result<Row, TriageError> {
+    ) -> Result<(Row, Vec<String>), TriageError> {
         let case = self.cohort.case(index);
         let phantom = case.render(&Scan::of(&case))?;
         let mask = match network {
@@ -150,55 +160,19 @@ impl Making<'_> {
             Some(network) => segmented(network, &phantom.volume)?,
         };
         let (expands, bayes) = (case.expands, self.cohort.bayes_score(&case));
+        let mut row = Row { index, expands, bayes, values: None };
         if mask.volume() < self.settings.config.guards.min_volume {
-            return Ok(Row { index, expands, bayes, features: None });
+            return Ok((row, Vec::new()));
         }
         let mut features = Features::default();
-        for unit in &self.settings.config.score.extractors {
-            features.extend(scorers.describe(unit, &phantom.volume, &mask, &mut |_| {
-                ControlFlow::Continue(())
-            })?)?;
+        let mut watch = |_| ControlFlow::Continue(());
+        for (_, set) in scorers.gather(&phantom.volume, &mask, &mut watch)? {
+            features.extend(set)?;
         }
         features.push(VOLUME, mask.volume().ml())?;
         features.push(ONSET, known_onset(&case))?;
-        Ok(Row { index, expands, bayes, features: Some(features) })
-    }
-
-    fn gather(&self, mut kept: Kept) -> Result<Table, TriageError> {
-        kept.rows.retain(|row| row.index < self.cohort.len());
-        kept.rows.sort_by_key(|row| row.index);
-        let names = kept
-            .rows
-            .iter()
-            .find_map(|row| row.features.as_ref())
-            .map(|features| features.names().to_vec())
-            .ok_or_else(|| {
-                TriageError::Input("no case of the cohort has a hematoma".to_owned())
-            })?;
-        let mut table = Table {
-            names,
-            rows: Vec::new(),
-            expands: Vec::new(),
-            bayes: Vec::new(),
-            withheld: 0,
-        };
-        for row in kept.rows {
-            match row.features {
-                Some(features) if features.names() == table.names => {
-                    table.rows.push(features.values().to_vec());
-                    table.expands.push(row.expands);
-                    table.bayes.push(row.bayes);
-                }
-                Some(_) => {
-                    return Err(TriageError::Input(format!(
-                        "{} holds rows of other extractors: remove it and run again",
-                        path_of(self).display()
-                    )));
-                }
-                None => table.withheld += 1,
-            }
-        }
-        Ok(table)
+        row.values = Some(features.values().to_vec());
+        Ok((row, features.names().to_vec()))
     }
 }
 
@@ -214,88 +188,124 @@ fn segmented(network: &Network, volume: &Volume) -> Result<Mask, TriageError> {
     Ok(Mask::from_probability(probability.view(), volume)?)
 }
 
-fn path_of(making: &Making<'_>) -> PathBuf {
-    let (cohort, masks) = (making.cohort, making.masks.name());
-    making.kept_in.join(format!("{}-{}-{masks}.jsonl", cohort.name(), cohort.seed()))
+/// The rows of a cohort in their file: a line that says what made them, then one a case.
+struct Kept {
+    path: PathBuf,
+    out: File,
+    made_by: Vec<String>,
+    /// Names of the values; empty until a case has some.
+    names: Vec<String>,
+    rows: BTreeMap<usize, Row>,
 }
 
-/// One case as it is kept: a line of JSON.
-#[derive(serde::Serialize, serde::Deserialize)]
+/// A line of the file, as JSON.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Line {
+    Head { made_by: Vec<String>, names: Vec<String> },
+    Case(Row),
+}
+
+#[derive(Serialize, Deserialize)]
 struct Row {
     index: usize,
     expands: bool,
     bayes: f64,
+    /// None under the smallest volume that gets an answer.
     #[serde(with = "nan_as_null")]
-    features: Option<Features>,
-}
-
-impl Row {
-    fn append(&self, out: &Mutex<File>, path: &Path) -> Result<(), TriageError> {
-        let failed = |source| TriageError::file("write", path, source);
-        let line = serde_json::to_string(self).map_err(|error| failed(error.into()))?;
-        let mut out = out.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        writeln!(out, "{line}").map_err(failed)
-    }
-}
-
-/// The rows that an earlier run finished.
-struct Kept {
-    rows: Vec<Row>,
+    values: Option<Vec<f64>>,
 }
 
 impl Kept {
     /// A line that was cut off by a crash is left out, and its case made again.
-    fn read(path: &Path) -> Result<Self, TriageError> {
-        let file = match File::open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(Self { rows: Vec::new() });
+    fn open(path: PathBuf, made_by: Vec<String>) -> Result<Self, TriageError> {
+        let out = OpenOptions::new().create(true).append(true).read(true).open(&path);
+        let out = out.map_err(|source| TriageError::file("open", &path, source))?;
+        let mut kept = Self { path, out, made_by, names: Vec::new(), rows: BTreeMap::new() };
+        let text = fs::read_to_string(&kept.path)
+            .map_err(|source| TriageError::file("read", &kept.path, source))?;
+        for line in text.lines().filter_map(|line| serde_json::from_str(line).ok()) {
+            match line {
+                Line::Head { made_by, names } if made_by == kept.made_by => kept.names = names,
+                Line::Head { made_by, .. } => return Err(kept.other(&made_by.join(", "))),
+                Line::Case(row) => drop(kept.rows.insert(row.index, row)),
             }
-            Err(source) => return Err(TriageError::file("read", path, source)),
-        };
-        let lines = BufReader::new(file).lines().map_while(Result::ok);
-        Ok(Self { rows: lines.filter_map(|line| serde_json::from_str(&line).ok()).collect() })
+        }
+        if !text.is_empty() && !text.ends_with('\n') {
+            kept.write("\n")?;
+        }
+        Ok(kept)
     }
 
-    fn has(&self, index: usize) -> bool {
-        self.rows.iter().any(|row| row.index == index)
+    fn other(&self, made_by: &str) -> TriageError {
+        TriageError::Input(format!(
+            "{} holds rows made by {made_by}, not by {}: remove it or name another --kept-in",
+            self.path.display(),
+            self.made_by.join(", ")
+        ))
+    }
+
+    fn add(&mut self, row: Row, names: Vec<String>) -> Result<(), TriageError> {
+        let failed = |error| TriageError::Input(format!("case {}: {error}", row.index));
+        if row.values.is_some() && names != self.names {
+            if !self.names.is_empty() {
+                return Err(self.other("other extractors"));
+            }
+            self.names.clone_from(&names);
+            let head = Line::Head { made_by: self.made_by.clone(), names };
+            self.write(&(serde_json::to_string(&head).map_err(failed)? + "\n"))?;
+        }
+        self.write(&(serde_json::to_string(&row).map_err(failed)? + "\n"))?;
+        self.rows.insert(row.index, row);
+        Ok(())
+    }
+
+    fn write(&mut self, text: &str) -> Result<(), TriageError> {
+        let written = self.out.write_all(text.as_bytes());
+        written.map_err(|source| TriageError::file("write", &self.path, source))
+    }
+
+    /// The first `n_cases`, in order.
+    fn table(self, n_cases: usize) -> Result<Table, TriageError> {
+        if self.names.is_empty() {
+            return Err(TriageError::Input("no case of the cohort has a hematoma".to_owned()));
+        }
+        let mut table = Table { names: self.names, ..Table::default() };
+        for (_, row) in self.rows.into_iter().take_while(|(index, _)| *index < n_cases) {
+            match row.values {
+                Some(values) => {
+                    table.rows.push(values);
+                    table.expands.push(row.expands);
+                    table.bayes.push(row.bayes);
+                }
+                None => table.withheld += 1,
+            }
+        }
+        Ok(table)
     }
 }
 
 /// JSON has no NaN; a missing value is written as `null`.
 mod nan_as_null {
-    use ichor_core::Features;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    #[derive(Serialize, Deserialize)]
-    struct Pairs {
-        names: Vec<String>,
-        values: Vec<Option<f64>>,
-    }
 
     #[expect(clippy::ref_option, reason = "serde hands fields on by reference")]
     pub(super) fn serialize<S: Serializer>(
-        features: &Option<Features>,
+        values: &Option<Vec<f64>>,
         to: S,
     ) -> Result<S::Ok, S::Error> {
-        features
+        let finite = |v: &f64| v.is_finite().then_some(*v);
+        values
             .as_ref()
-            .map(|features| Pairs {
-                names: features.names().to_vec(),
-                values: features.values().iter().map(|v| v.is_finite().then_some(*v)).collect(),
-            })
+            .map(|values| values.iter().map(finite).collect::<Vec<_>>())
             .serialize(to)
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(
         from: D,
-    ) -> Result<Option<Features>, D::Error> {
-        let pairs = Option::<Pairs>::deserialize(from)?;
-        pairs
-            .map(|pairs| {
-                let values = pairs.values.into_iter().map(|v| v.unwrap_or(f64::NAN)).collect();
-                Features::new(pairs.names, values).map_err(serde::de::Error::custom)
-            })
-            .transpose()
+    ) -> Result<Option<Vec<f64>>, D::Error> {
+        let values = Option::<Vec<Option<f64>>>::deserialize(from)?;
+        let filled = |v: Option<f64>| v.unwrap_or(f64::NAN);
+        Ok(values.map(|values| values.into_iter().map(filled).collect()))
     }
 }

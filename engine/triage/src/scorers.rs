@@ -34,9 +34,7 @@ impl Scorers {
     /// Finds the plugins and the CNN, and checks that no extractor gives one of its names.
     pub(crate) fn open(settings: &Settings) -> Result<Self, TriageError> {
         let score = &settings.config.score;
-        let mut scorers = Self::describing(settings)?;
-        scorers.cnn = cnn::load(settings)?;
-        scorers.no_name_twice()?;
+        let scorers = Self::gathering(settings)?;
         let known = |unit: &UnitId, key| scorers.needs(unit, key);
         known(&score.scorer, "score.scorer")?;
         for unit in &score.shadow {
@@ -51,7 +49,15 @@ impl Scorers {
         self.workers.all().eq(installed.iter().filter_map(|found| found.as_ref().ok()))
     }
 
-    /// The extractors alone: enough to describe a hematoma, and to train a scorer.
+    /// The extractors and the CNN: enough to gather what a scorer is trained on.
+    pub(crate) fn gathering(settings: &Settings) -> Result<Self, TriageError> {
+        let mut scorers = Self::describing(settings)?;
+        scorers.cnn = cnn::load(settings)?;
+        scorers.no_name_twice()?;
+        Ok(scorers)
+    }
+
+    /// The extractors alone: enough to describe a hematoma by one of them.
     pub(crate) fn describing(settings: &Settings) -> Result<Self, TriageError> {
         let mut installed = Vec::new();
         for found in ichor_host::installed(&settings.plugin_dirs()) {
@@ -145,19 +151,10 @@ impl Scorers {
     ) -> Result<(), TriageError> {
         let mut provenance = provenance.clone();
         let mut inputs = Features::default();
-        for unit in self.extractors.clone() {
-            let features = self.describe(&unit, volume, mask, watch)?;
-            let version = self.workers.installed(&unit)?.version().to_owned();
-            provenance.extractors.push(format!("{unit} {version}"));
+        provenance.extractors.extend(self.made_by()?);
+        for (unit, features) in self.gather(volume, mask, watch)? {
             inputs.extend(features.clone())?;
             outcome.features.push((unit, features));
-        }
-        if let Some(cnn) = &self.cnn {
-            go_on(watch(Step::Describing))?;
-            let features = cnn.features(volume, mask)?;
-            provenance.extractors.push(cnn::made_by(cnn));
-            inputs.extend(features.clone())?;
-            outcome.features.push((cnn::unit(), features));
         }
         inputs.push(VOLUME, mask.volume().ml())?;
         inputs.extend(clinical.clone())?;
@@ -172,6 +169,34 @@ impl Scorers {
             }
         }
         Ok(())
+    }
+
+    /// The sets of features that the extractors and the CNN give, each with its unit.
+    pub(crate) fn gather(
+        &mut self,
+        volume: &Volume,
+        mask: &Mask,
+        watch: &mut Watch<'_>,
+    ) -> Result<Vec<(UnitId, Features)>, TriageError> {
+        let mut sets = Vec::new();
+        for unit in self.extractors.clone() {
+            let features = self.describe(&unit, volume, mask, watch)?;
+            sets.push((unit, features));
+        }
+        if let Some(cnn) = &self.cnn {
+            go_on(watch(Step::Describing))?;
+            sets.push((cnn::unit(), cnn.features(volume, mask)?));
+        }
+        Ok(sets)
+    }
+
+    /// What provenance says about those sets, in their order.
+    pub(crate) fn made_by(&self) -> Result<Vec<String>, TriageError> {
+        let extractors = self.extractors.iter().map(|unit| {
+            let version = self.workers.installed(unit)?.version();
+            Ok(format!("{unit} {version}"))
+        });
+        extractors.chain(self.cnn.iter().map(|cnn| Ok(cnn::made_by(cnn)))).collect()
     }
 
     /// The features that one extractor gives.
