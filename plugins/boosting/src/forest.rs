@@ -6,6 +6,7 @@
 //! precision. Both are followed to the bit, so a margin is that of the library itself.
 
 use crate::categories::Categories;
+use crate::walk::Walk;
 
 /// Whose rules a forest follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,33 +109,56 @@ impl Forest {
         }
     }
 
-    /// The value of the leaf in which `inputs` end, from the node `at` on.
-    fn leaf(&self, mut at: usize, inputs: &[f64]) -> f64 {
+    /// The leaf in which `inputs` end, from the node `at` on.
+    fn leaf(&self, mut at: usize, inputs: &[f64]) -> usize {
         loop {
             let node = &self.nodes[at];
             if node.test == Test::Leaf {
-                return node.value;
+                return at;
             }
             let left = self.goes_left(node, inputs[node.input as usize]);
             at = if left { at + 1 } else { node.right as usize };
         }
     }
 
-    /// The margin that the library itself would give, to the bit.
-    pub(crate) fn margin(&self, inputs: &[f64]) -> f64 {
-        let leaves = self.roots.iter().map(|&root| self.leaf(root as usize, inputs));
+    /// Hands on the value of the leaf in which `inputs` end, tree after tree.
+    fn each_leaf(&self, walk: Option<&Walk>, inputs: &[f64], mut on: impl FnMut(f64)) {
+        let value_of = |leaf: usize| self.nodes[leaf].value;
+        match (walk, self.convention) {
+            (Some(walk), Convention::XGBoost) => {
+                let single = |input: usize| f64::from(inputs[input] as f32);
+                walk.leaves(&self.roots, single, |leaf| on(value_of(leaf)));
+            }
+            (Some(walk), Convention::LightGBM) => {
+                walk.leaves(&self.roots, |input| inputs[input], |leaf| on(value_of(leaf)));
+            }
+            (None, _) => {
+                self.roots.iter().for_each(|&at| on(value_of(self.leaf(at as usize, inputs))));
+            }
+        }
+    }
+
+    /// The margin that the library itself would give, to the bit; `walk` is this forest's.
+    pub(crate) fn margin(&self, walk: Option<&Walk>, inputs: &[f64]) -> f64 {
         match self.convention {
             Convention::XGBoost => {
-                f64::from(leaves.fold(self.base as f32, |sum, leaf| sum + leaf as f32))
+                let mut sum = self.base as f32;
+                self.each_leaf(walk, inputs, |leaf| sum += leaf as f32);
+                f64::from(sum)
             }
-            Convention::LightGBM => self.mean(leaves.fold(self.base, |sum, leaf| sum + leaf)),
+            Convention::LightGBM => {
+                let mut sum = self.base;
+                self.each_leaf(walk, inputs, |leaf| sum += leaf);
+                self.mean(sum)
+            }
         }
     }
 
     /// The margin in double precision, by whichever convention the trees compare.
-    pub(crate) fn exact_margin(&self, inputs: &[f64]) -> f64 {
-        let leaves = self.roots.iter().map(|&root| self.leaf(root as usize, inputs));
-        self.base + self.mean(leaves.sum())
+    pub(crate) fn exact_margin(&self, walk: Option<&Walk>, inputs: &[f64]) -> f64 {
+        let mut sum = 0.0;
+        self.each_leaf(walk, inputs, |leaf| sum += leaf);
+        self.base + self.mean(sum)
     }
 
     /// The mean of the trees that add up to `sum`, where that is the margin.

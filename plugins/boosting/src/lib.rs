@@ -18,6 +18,7 @@ mod forest;
 mod quadrature;
 mod sapling;
 mod shap;
+mod walk;
 
 mod json;
 mod lightgbm;

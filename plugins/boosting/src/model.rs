@@ -4,6 +4,7 @@ use crate::error::BoostingError;
 use crate::forest::{Convention, Forest};
 use crate::names;
 use crate::shap::Paths;
+use crate::walk::Walk;
 
 /// How far base and contributions may lie from the margin, as a share of the largest margin that
 /// the leaves could add up to. Rounding of doubles stays a hundred times below.
@@ -16,6 +17,7 @@ pub struct Model {
     pub(crate) forest: Forest,
     trained: Option<Trained>,
     paths: Paths,
+    walk: Option<Walk>,
 }
 
 /// What a model was trained on.
@@ -37,7 +39,8 @@ impl Model {
     ) -> Result<Self, BoostingError> {
         names::check(&names)?;
         let paths = Paths::new(&forest)?;
-        Ok(Self { names, forest, trained, paths })
+        let walk = Walk::new(&forest);
+        Ok(Self { names, forest, trained, paths, walk })
     }
 
     /// Names of the inputs, in the order in which [`Model::log_odds`] takes them.
@@ -76,7 +79,7 @@ impl Model {
     ///
     /// `inputs` has one value for each name, NaN where missing.
     pub fn margin(&self, inputs: &[f64]) -> f64 {
-        self.forest.margin(inputs)
+        self.forest.margin(self.walk.as_ref(), inputs)
     }
 
     /// Log-odds of growth: the margin, times LightGBM's `sigmoid`.
@@ -112,7 +115,7 @@ impl Model {
     ) -> Result<f64, BoostingError> {
         self.paths.explain(&self.forest, inputs, contributions);
         let sum = self.paths.expected() + contributions.iter().sum::<f64>();
-        let exact = self.forest.exact_margin(inputs);
+        let exact = self.forest.exact_margin(self.walk.as_ref(), inputs);
         // Not finite is not within.
         let within = (sum - exact).abs() <= ADDITIVE_WITHIN * self.paths.scale();
         if !within {
