@@ -70,7 +70,8 @@ impl Model {
         });
         out.key("learner_model_param");
         out.object(|out| {
-            out.parameter("base_score", &format!("[{score:E}]"));
+            // Without the brackets of 3.1 and later, which older versions misread in silence.
+            out.parameter("base_score", &format!("{score:E}"));
             out.parameter("boost_from_average", "1");
             out.parameter("num_class", "0");
             out.parameter("num_feature", &n_inputs.to_string());
