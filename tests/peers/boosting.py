@@ -170,7 +170,7 @@ def equality(peer, folder):
 def refusals(peer, folder):
     """Models that give no probability by trees: each is to be refused."""
     xgboost, lightgbm = library("xgboost"), library("lightgbm")
-    X, y = task(np.random.default_rng(3), 300, 3, 0)
+    X, y = task(np.random.default_rng(3), 300, 5, 0)
     print("\n| model | refused because |\n|---|---|")
 
     def refused(file):

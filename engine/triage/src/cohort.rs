@@ -58,6 +58,18 @@ pub(crate) struct Table {
 }
 
 impl Table {
+    /// The cases whose index `wanted` takes, in order.
+    pub(crate) fn cases(&self, wanted: impl Fn(usize) -> bool) -> Self {
+        let kept = || (0..self.rows.len()).filter(|&at| wanted(at));
+        Self {
+            names: self.names.clone(),
+            rows: kept().map(|at| self.rows[at].clone()).collect(),
+            expands: kept().map(|at| self.expands[at]).collect(),
+            bayes: kept().map(|at| self.bayes[at]).collect(),
+            withheld: 0,
+        }
+    }
+
     /// Keeps the columns whose name `wanted` takes.
     pub(crate) fn keep(&mut self, wanted: impl Fn(&str) -> bool) {
         let columns: Vec<bool> = self.names.iter().map(|name| wanted(name)).collect();

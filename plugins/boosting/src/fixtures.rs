@@ -97,6 +97,44 @@ fn margins_of_lightgbm_are_equal_within_1e_12() {
     check("catboost.lgb.txt", 1e-12, 1e-8);
 }
 
+/// `tests/data/refused` was made by `tests/peers/boosting.py --only refusals`, XGBoost 3.2.0 and
+/// `LightGBM` 4.7.0.
+fn check_refused(file: &str, expected: &str) {
+    let refused = read(file, &bytes(&format!("refused/{file}"))).unwrap_err().to_string();
+    assert_eq!(refused, expected, "{file}");
+}
+
+#[test]
+fn models_that_give_no_probability_by_trees_are_refused_in_their_own_words() {
+    let booster = "only trees of the booster gbtree are read";
+    let key = "model.learner.gradient_booster.name";
+    check_refused("xgb_dart.json", &format!("{key} is dart: {booster}"));
+    check_refused("xgb_gblinear.json", &format!("{key} is gblinear: {booster}"));
+    let outputs = "only models with one output are read";
+    let key = "model.learner.learner_model_param";
+    check_refused("xgb_classes.json", &format!("{key}.num_class is 3: {outputs}"));
+    check_refused("xgb_targets.json", &format!("{key}.num_target is 2: {outputs}"));
+    check_refused("lgb_classes.txt", &format!("num_class is 3: {outputs}"));
+    check_refused(
+        "xgb_regression.json",
+        "model.learner.objective.name is reg:squarederror: only models of a probability are read: \
+         binary:logistic, binary:logitraw, reg:logistic",
+    );
+    check_refused(
+        "lgb_regression.txt",
+        "objective is regression: only models of a probability are read: binary, cross_entropy",
+    );
+    check_refused(
+        "xgb_coded.json",
+        "model.learner.gradient_booster.model.cats.enc is 2 inputs: categories by names are not \
+         read; train on their numbers",
+    );
+    check_refused(
+        "lgb_linear.txt",
+        "is_linear is 1: leaves that are linear models are not read",
+    );
+}
+
 /// `bytes` with one to four places changed: bytes, bits, numbers, pieces taken out, doubled or
 /// cut off.
 fn mutated(noise: &mut Noise, bytes: &[u8]) -> Vec<u8> {

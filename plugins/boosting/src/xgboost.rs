@@ -1,6 +1,7 @@
 //! XGBoost's models, JSON and UBJSON alike.
 //!
-//! The fields are those of XGBoost's `doc/model.schema`, read in versions 1.7 to 3.2. Whatever
+//! The fields are those of XGBoost's `doc/model.schema`; models of 1.7.6, 2.0.3, 2.1.4, 3.0.5 and
+//! 3.2.0 were read and answered as there (`tests/peers/boosting.py`). Whatever
 //! would change an answer and is not read here is refused: other boosters than `gbtree`, more than
 //! one output, an objective without a probability, categories coded by their names.
 

@@ -28,11 +28,11 @@ pub enum SignatureError {
         positives: usize,
     },
     /// The penalty is not above 0.
-    Ridge(f64),
+    Penalty(f64),
     /// The steps did not come to rest.
     Unsettled {
-        /// Steps taken.
-        steps: usize,
+        /// The penalty.
+        l1: f64,
     },
     /// A line of a model file is not what has to stand there.
     Malformed {
@@ -56,9 +56,12 @@ impl std::fmt::Display for SignatureError {
                 f,
                 "{positives} of {rows} cases grew: training needs cases that grew and cases that did not"
             ),
-            Self::Ridge(ridge) => write!(f, "a ridge of {ridge} is not above 0"),
-            Self::Unsettled { steps } => {
-                write!(f, "the regression did not settle in {steps} steps: use a larger ridge")
+            Self::Penalty(l1) => write!(f, "an L1 penalty of {l1} is not above 0"),
+            Self::Unsettled { l1 } => {
+                write!(
+                    f,
+                    "the regression did not settle at an L1 penalty of {l1}: use a larger one"
+                )
             }
             Self::Malformed { line, expected } => {
                 write!(f, "line {line} of the signature is not `{expected}`: train it again")

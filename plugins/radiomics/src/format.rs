@@ -2,14 +2,14 @@
 //!
 //! ```text
 //! ichor signature 1
-//! trained 1899 894 10
+//! trained 1899 894 0.02
 //! intercept -0.1234
 //! inputs 2
 //! original_shape_Elongation 0.71 0.13 -0.2
 //! original_shape_Flatness 0.55 0.12 0.1
 //! ```
 //!
-//! Rows, cases that grew and ridge; log-odds; number of inputs; one line an input: name, mean,
+//! Rows, cases that grew and L1 penalty; log-odds; number of inputs; one line an input: name, mean,
 //! standard deviation, weight. Numbers are written so that they are read back to the same bits.
 
 use std::fmt::Write;
@@ -23,9 +23,9 @@ const MOST_INPUTS: usize = 10_000;
 impl Signature {
     /// The text that [`Signature::from_text`] reads.
     pub fn to_text(&self) -> String {
-        let Trained { rows, positives, ridge } = self.trained;
+        let Trained { rows, positives, l1 } = self.trained;
         let mut text = format!(
-            "{FIRST_LINE}\ntrained {rows} {positives} {ridge}\nintercept {}\ninputs {}\n",
+            "{FIRST_LINE}\ntrained {rows} {positives} {l1}\nintercept {}\ninputs {}\n",
             self.intercept,
             self.terms.len()
         );
@@ -40,10 +40,10 @@ impl Signature {
     pub fn from_text(text: &str) -> Result<Self, SignatureError> {
         let mut lines = Lines { text: text.lines(), line: 0 };
         lines.next(FIRST_LINE, |line| (line == FIRST_LINE).then_some(()))?;
-        let trained = lines.next("trained ROWS POSITIVES RIDGE", |line| {
-            let [rows, positives, ridge] = words(line.strip_prefix("trained ")?)?;
+        let trained = lines.next("trained ROWS POSITIVES PENALTY", |line| {
+            let [rows, positives, l1] = words(line.strip_prefix("trained ")?)?;
             let (rows, positives) = (rows.parse().ok()?, positives.parse().ok()?);
-            (positives <= rows).then_some(Trained { rows, positives, ridge: finite(ridge)? })
+            (positives <= rows).then_some(Trained { rows, positives, l1: finite(l1)? })
         })?;
         let intercept =
             lines.next("intercept NUMBER", |line| finite(line.strip_prefix("intercept ")?))?;
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
     use crate::testing::Noise;
 
-    const TEXT: &str = "ichor signature 1\ntrained 1899 894 10\nintercept -0.1234\ninputs 2\n\
+    const TEXT: &str = "ichor signature 1\ntrained 1899 894 0.02\nintercept -0.1234\ninputs 2\n\
         original_shape_Elongation 0.71 0.13 -0.2\noriginal_shape_Flatness 0.55 0.12 1e-300\n";
 
     fn check_malformed(from: &str, to: &str, line: usize, expected: &'static str) {
@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn what_is_no_signature_is_refused_with_its_line() {
         check_malformed("signature 1", "signature 2", 1, FIRST_LINE);
-        check_malformed("894", "2000", 2, "trained ROWS POSITIVES RIDGE");
+        check_malformed("894", "2000", 2, "trained ROWS POSITIVES PENALTY");
         check_malformed("-0.1234", "nan", 3, "intercept NUMBER");
         check_malformed("inputs 2", "inputs 3", 7, "NAME MEAN DEVIATION WEIGHT");
         check_malformed("inputs 2", "inputs 1", 6, "the end of the file");

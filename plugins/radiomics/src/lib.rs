@@ -45,6 +45,7 @@ mod error;
 mod extraction;
 mod features;
 mod format;
+mod lasso;
 mod parameter_file;
 mod parameters;
 mod plugin;

@@ -43,7 +43,7 @@ pub struct Trained {
     /// Number of cases that grew.
     pub positives: usize,
     /// The penalty, see [`crate::TrainSettings`].
-    pub ridge: f64,
+    pub l1: f64,
 }
 
 impl Signature {
@@ -134,7 +134,7 @@ mod tests {
             weight,
         };
         let terms = vec![term("a", 10.0, 2.0, 0.5), term("b", -1.0, 4.0, -1.0)];
-        Signature::new(-1.0, terms, Trained { rows: 10, positives: 4, ridge: 1.0 })
+        Signature::new(-1.0, terms, Trained { rows: 10, positives: 4, l1: 1.0 })
     }
 
     fn score(inputs: &[f64; 2]) -> (Result<Score, Refused>, [f64; 2]) {

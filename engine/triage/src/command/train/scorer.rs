@@ -49,6 +49,24 @@ pub(crate) struct Scorer {
     /// Share of the inputs that each tree may use
     #[arg(long, value_name = "SHARE")]
     column_share: Option<f64>,
+    /// Share of the cases that each tree may use
+    #[arg(long, value_name = "SHARE")]
+    row_share: Option<f64>,
+    /// Least certainty `p (1 - p)` summed over the cases of a leaf; 5 is 20 cases or more
+    #[arg(long, value_name = "SUM")]
+    least_hessian: Option<f64>,
+    /// Penalty on the square of a leaf
+    #[arg(long, value_name = "PENALTY")]
+    l2: Option<f64>,
+    /// Penalty on the size of each weight of the signature; the more, the fewer features
+    #[arg(long, value_name = "PENALTY")]
+    l1: Option<f64>,
+    /// How the names of the inputs begin [default: radiomics; boosting adds cnn_, hematoma., clinical.]
+    #[arg(long, value_name = "PREFIX", value_delimiter = ',')]
+    inputs: Option<Vec<String>>,
+    /// Only cross-validate these settings on the cases that train, in so many folds; nothing is written
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=100))]
+    folds: Option<u32>,
     /// Folder in which described cases are kept between runs
     #[arg(long, value_name = "DIR", default_value = "checkpoints/cohorts")]
     kept_in: PathBuf,
@@ -70,6 +88,13 @@ impl Kind {
         }
     }
 
+    /// Whether `name` is among the inputs: radiomics for the signature, with them the CNN's
+    /// features, volume and onset for the boosting. Signs are off unless a site asks for them.
+    fn takes(self, name: &str) -> bool {
+        let other = ["cnn_", "hematoma.", "clinical."].iter().any(|own| name.starts_with(own));
+        !name.starts_with("sign.") && (self == Self::Boosting || !other)
+    }
+
     /// The model's file in the plugin folder.
     fn file(self) -> &'static str {
         match self {
@@ -82,12 +107,15 @@ impl Kind {
 impl Scorer {
     pub(crate) fn run(&self, kind: Kind, settings: &Settings) -> Result<(), TriageError> {
         let (folder, plugin_id, unit) = kind.names();
+        let table = |cohort: &Cohort| self.table(kind, settings, cohort);
+        let train = table(&Cohort::development(self.n, 1))?;
+        if let Some(folds) = self.folds {
+            return self.cross_validate(kind, &train, folds as usize);
+        }
         let source = match &self.plugin {
             Some(folder) => folder.clone(),
             None => shipped_source(settings, folder)?,
         };
-        let table = |cohort: &Cohort| self.table(kind, settings, cohort);
-        let train = table(&Cohort::development(self.n, 1))?;
         let choose = table(&Cohort::development(self.choosing, 2))?;
         let report = table(&Cohort::clinical(self.reporting, 3))?;
         let model = self.model(kind, &train)?;
@@ -123,14 +151,42 @@ impl Scorer {
             let bayes = stats::auc(&Scored::new(&table.bayes, &table.expands)?);
             let sure = auc.interval.map(|i| format!("({:.3}-{:.3})", i.low, i.high));
             print(&format!(
-                "{name:<21} n {:>5}  AUC {:.3} {}  Bayes {:.3}",
+                "{name:<21} n {:>5}  AUC {:.3} {}  log-loss {:.4}  Bayes {:.3}",
                 risks.len(),
                 auc.value,
                 sure.unwrap_or_default(),
+                log_loss(&risks, &table.expands),
                 bayes.value
             ))?;
         }
         Ok(())
+    }
+
+    /// Case k is scored by the model of the folds without k.
+    fn cross_validate(
+        &self,
+        kind: Kind,
+        table: &Table,
+        folds: usize,
+    ) -> Result<(), TriageError> {
+        let mut risks = vec![f64::NAN; table.rows.len()];
+        for fold in 0..folds {
+            let [others, own] =
+                [false, true].map(|own| table.cases(|k| (k % folds == fold) == own));
+            let of_fold = self.model(kind, &others)?.risks(&own);
+            risks.iter_mut().skip(fold).step_by(folds).zip(of_fold).for_each(|(to, r)| *to = r);
+        }
+        let auc = stats::auc(&Scored::new(&risks, &table.expands)?);
+        let rate = prevalence(table);
+        print(&format!(
+            "{folds} folds of {} phantoms (development cohort, seed 1), {} inputs, simulated labels: AUC {:.4} (SE {:.4}), log-loss {:.4} ({:.4} without a model)",
+            risks.len(),
+            table.names.len(),
+            auc.value,
+            auc.standard_error,
+            log_loss(&risks, &table.expands),
+            log_loss(&vec![rate; risks.len()], &table.expands)
+        ))
     }
 
     fn table(
@@ -142,9 +198,10 @@ impl Scorer {
         let making = Making { settings, cohort, masks: Masks::Truth, kept_in: &self.kept_in };
         let mut progress = Progress::new("case");
         let mut table = making.table(&mut |done, of| progress.at(done, of))?;
-        if kind == Kind::Signature {
-            table.keep(|name| name.starts_with("original_"));
-        }
+        table.keep(|name| match &self.inputs {
+            Some(prefixes) => prefixes.iter().any(|prefix| name.starts_with(prefix.as_str())),
+            None => kind.takes(name),
+        });
         Ok(table)
     }
 
@@ -152,7 +209,8 @@ impl Scorer {
         let failed = |words: String| TriageError::Input(format!("training: {words}"));
         let Table { names, rows, expands, .. } = table;
         if kind == Kind::Signature {
-            let settings = ichor_radiomics::TrainSettings::default();
+            let plain = ichor_radiomics::TrainSettings::default();
+            let settings = ichor_radiomics::TrainSettings { l1: self.l1.unwrap_or(plain.l1) };
             return ichor_radiomics::train_signature(names, rows, expands, settings)
                 .map(Model::Signature)
                 .map_err(|error| failed(error.to_string()));
@@ -163,7 +221,10 @@ impl Scorer {
             depth: self.depth.unwrap_or(plain.depth),
             rate: self.rate.unwrap_or(plain.rate),
             column_share: self.column_share.unwrap_or(plain.column_share),
-            ..plain
+            row_share: self.row_share.unwrap_or(plain.row_share),
+            least_hessian: self.least_hessian.unwrap_or(plain.least_hessian),
+            l2: self.l2.unwrap_or(plain.l2),
+            seed: plain.seed,
         };
         let mut progress = Progress::new("tree");
         let mut shown = |done, _loss| {
@@ -195,6 +256,13 @@ fn shipped_source(settings: &Settings, folder: &str) -> Result<PathBuf, TriageEr
             "the plugin {folder} is not beside this program: name --plugin"
         ))
     })
+}
+
+/// Mean over the cases of minus the log of the probability given to what came.
+fn log_loss(risks: &[f64], expands: &[bool]) -> f64 {
+    let of_case =
+        |(&risk, &grew): (&f64, &bool)| if grew { -risk.ln() } else { -(-risk).ln_1p() };
+    risks.iter().zip(expands).map(of_case).sum::<f64>() / risks.len() as f64
 }
 
 fn prevalence(table: &Table) -> f64 {
