@@ -296,10 +296,10 @@ mod tests {
     #[test]
     fn the_shipped_model_is_read_with_what_it_was_trained_on() {
         let model = Model::from_xgboost_ubj(include_bytes!("../boosting.ubj")).unwrap();
-        assert_eq!((model.n_trees(), model.names().len()), (300, 34));
+        assert_eq!((model.n_trees(), model.names().len()), (300, 107));
         assert_eq!(model.trained().unwrap().positives, 906);
-        let mut contributions = [0.0; 34];
-        let base = model.contributions(&[f64::NAN; 34], &mut contributions).unwrap();
+        let mut contributions = [0.0; 107];
+        let base = model.contributions(&[f64::NAN; 107], &mut contributions).unwrap();
         assert!((base - model.expected_log_odds()).abs() < 1e-5);
     }
 }

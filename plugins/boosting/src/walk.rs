@@ -61,7 +61,9 @@ impl Walk {
             let mut at = [0; ABREAST];
             at.copy_from_slice(group);
             self.descend(&mut at, &value);
-            at.into_iter().for_each(|leaf| on(leaf as usize));
+            for leaf in at {
+                on(leaf as usize);
+            }
         }
         for &root in groups.remainder() {
             let mut at = [root];
@@ -70,6 +72,10 @@ impl Walk {
         }
     }
 
+    #[expect(
+        clippy::needless_bitwise_bool,
+        reason = "a branch would be guessed, and often wrong"
+    )]
     fn descend<const N: usize>(&self, at: &mut [u32; N], value: impl Fn(usize) -> f64) {
         let mut moved = true;
         while moved {

@@ -15,7 +15,7 @@ pub struct TrainSettings {
 impl Default for TrainSettings {
     /// By cross-validation on the phantom development cohort, see the model's card.
     fn default() -> Self {
-        Self { l1: 0.02 }
+        Self { l1: 0.003 }
     }
 }
 

@@ -38,30 +38,30 @@ pub(crate) struct Scorer {
     #[arg(long, value_name = "DIR")]
     profiles: Option<PathBuf>,
     /// Trees of the boosting
-    #[arg(long, value_name = "N")]
-    trees: Option<usize>,
+    #[arg(long, value_name = "N", default_value_t = 300)]
+    trees: usize,
     /// Splits from root to leaf of the boosting
-    #[arg(long, value_name = "N")]
-    depth: Option<usize>,
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    depth: usize,
     /// Share of each tree that is added
-    #[arg(long, value_name = "SHARE")]
-    rate: Option<f64>,
+    #[arg(long, value_name = "SHARE", default_value_t = 0.05)]
+    rate: f64,
     /// Share of the inputs that each tree may use
-    #[arg(long, value_name = "SHARE")]
-    column_share: Option<f64>,
+    #[arg(long, value_name = "SHARE", default_value_t = 0.3)]
+    column_share: f64,
     /// Share of the cases that each tree may use
-    #[arg(long, value_name = "SHARE")]
-    row_share: Option<f64>,
-    /// Least certainty `p (1 - p)` summed over the cases of a leaf; 5 is 20 cases or more
-    #[arg(long, value_name = "SUM")]
-    least_hessian: Option<f64>,
+    #[arg(long, value_name = "SHARE", default_value_t = 0.8)]
+    row_share: f64,
+    /// Least certainty `p (1 - p)` summed over the cases of a leaf; 10 is 40 cases or more
+    #[arg(long, value_name = "SUM", default_value_t = 10.0)]
+    least_hessian: f64,
     /// Penalty on the square of a leaf
-    #[arg(long, value_name = "PENALTY")]
-    l2: Option<f64>,
+    #[arg(long, value_name = "PENALTY", default_value_t = 10.0)]
+    l2: f64,
     /// Penalty on the size of each weight of the signature; the more, the fewer features
-    #[arg(long, value_name = "PENALTY")]
-    l1: Option<f64>,
-    /// How the names of the inputs begin [default: radiomics; boosting adds cnn_, hematoma., clinical.]
+    #[arg(long, value_name = "PENALTY", default_value_t = 0.003)]
+    l1: f64,
+    /// How the names of the inputs begin [default: original_; boosting adds hematoma., clinical.]
     #[arg(long, value_name = "PREFIX", value_delimiter = ',')]
     inputs: Option<Vec<String>>,
     /// Only cross-validate these settings on the cases that train, in so many folds; nothing is written
@@ -88,11 +88,13 @@ impl Kind {
         }
     }
 
-    /// Whether `name` is among the inputs: radiomics for the signature, with them the CNN's
-    /// features, volume and onset for the boosting. Signs are off unless a site asks for them.
-    fn takes(self, name: &str) -> bool {
-        let other = ["cnn_", "hematoma.", "clinical."].iter().any(|own| name.starts_with(own));
-        !name.starts_with("sign.") && (self == Self::Boosting || !other)
+    /// How the names of the inputs begin. On phantoms more inputs did not score better in
+    /// cross-validation; the models' cards have the figures.
+    fn inputs(self) -> &'static [&'static str] {
+        match self {
+            Self::Boosting => &["original_", "hematoma.", "clinical."],
+            Self::Signature => &["original_"],
+        }
     }
 
     /// The model's file in the plugin folder.
@@ -199,8 +201,8 @@ impl Scorer {
         let mut progress = Progress::new("case");
         let mut table = making.table(&mut |done, of| progress.at(done, of))?;
         table.keep(|name| match &self.inputs {
-            Some(prefixes) => prefixes.iter().any(|prefix| name.starts_with(prefix.as_str())),
-            None => kind.takes(name),
+            Some(wanted) => wanted.iter().any(|start| name.starts_with(start.as_str())),
+            None => kind.inputs().iter().any(|start| name.starts_with(start)),
         });
         Ok(table)
     }
@@ -209,22 +211,20 @@ impl Scorer {
         let failed = |words: String| TriageError::Input(format!("training: {words}"));
         let Table { names, rows, expands, .. } = table;
         if kind == Kind::Signature {
-            let plain = ichor_radiomics::TrainSettings::default();
-            let settings = ichor_radiomics::TrainSettings { l1: self.l1.unwrap_or(plain.l1) };
+            let settings = ichor_radiomics::TrainSettings { l1: self.l1 };
             return ichor_radiomics::train_signature(names, rows, expands, settings)
                 .map(Model::Signature)
                 .map_err(|error| failed(error.to_string()));
         }
-        let plain = ichor_boosting::TrainSettings::default();
         let settings = ichor_boosting::TrainSettings {
-            trees: self.trees.unwrap_or(plain.trees),
-            depth: self.depth.unwrap_or(plain.depth),
-            rate: self.rate.unwrap_or(plain.rate),
-            column_share: self.column_share.unwrap_or(plain.column_share),
-            row_share: self.row_share.unwrap_or(plain.row_share),
-            least_hessian: self.least_hessian.unwrap_or(plain.least_hessian),
-            l2: self.l2.unwrap_or(plain.l2),
-            seed: plain.seed,
+            trees: self.trees,
+            depth: self.depth,
+            rate: self.rate,
+            row_share: self.row_share,
+            column_share: self.column_share,
+            l2: self.l2,
+            least_hessian: self.least_hessian,
+            ..ichor_boosting::TrainSettings::default()
         };
         let mut progress = Progress::new("tree");
         let mut shown = |done, _loss| {
