@@ -15,10 +15,9 @@ use ichor_plugin::abi::{
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 
 use crate::memory::MappedVolume;
-use crate::message::{self, Geometry, Load, LoadUnit, Opened, Refusal};
+use crate::message::{Geometry, Load, LoadUnit, Opened, Refusal};
+use crate::pages::{Pages, WORDS, doubles};
 
-/// Room for a plugin's own words.
-const WORDS: usize = 4096;
 /// The most units, names and bytes of a name that a table may claim.
 const MOST_UNITS: u32 = 64;
 const MOST_NAMES: u32 = 100_000;
@@ -37,14 +36,6 @@ struct OpenUnit {
     instance: *mut c_void,
     run: Run,
     opened: Opened,
-}
-
-/// What a call gave.
-#[derive(Debug)]
-pub(crate) struct Output {
-    pub(crate) out: Vec<f64>,
-    pub(crate) contributions: Vec<f64>,
-    pub(crate) base: f64,
 }
 
 impl Image {
@@ -74,56 +65,50 @@ impl Image {
         self.units.iter().map(described).collect()
     }
 
-    /// Runs one unit.
+    /// Runs the unit at `at` on the doubles in `pages`; gives the base.
     pub(crate) fn run(
         &self,
-        run: &message::Run,
-        volume: Option<&MappedVolume>,
-    ) -> Result<Output, Refusal> {
-        let unit = match self.units.get(run.unit as usize) {
+        at: u32,
+        job: u64,
+        volume: Option<&(Geometry, MappedVolume)>,
+        pages: &Pages,
+    ) -> Result<f64, Refusal> {
+        let unit = match self.units.get(at as usize) {
             Some(Ok(unit)) => unit,
             Some(Err(refusal)) => return Err(refusal.clone()),
             None => return Err(ours("no such unit")),
         };
-        if run.inputs.len() != unit.opened.inputs.len() {
-            return Err(ours("the wrong number of inputs"));
-        }
-        let (n_out, n_contributions) = match unit.kind {
-            abi::KIND_SCORER => (1, run.inputs.len()),
-            _ => (unit.opened.outputs.len(), 0),
-        };
-        let mut output = Output {
-            out: vec![f64::NAN; n_out],
-            contributions: vec![0.0; n_contributions],
-            base: 0.0,
-        };
-        let volume = run.geometry.as_ref().zip(volume).map(|(g, mapped)| table_of(g, mapped));
-        unit.call(run, volume.as_ref(), &mut output)?;
-        Ok(output)
+        unit.call(job, volume.map(|(geometry, mapped)| table_of(geometry, mapped)), pages)
     }
 }
 
 impl OpenUnit {
-    fn call(
-        &self,
-        run: &message::Run,
-        volume: Option<&Volume>,
-        output: &mut Output,
-    ) -> Result<(), Refusal> {
+    fn call(&self, job: u64, volume: Option<Volume>, pages: &Pages) -> Result<f64, Refusal> {
+        let n_in = self.opened.inputs.len();
+        let (n_out, n_contributions) = match self.kind {
+            abi::KIND_SCORER => (1, n_in),
+            _ => (self.opened.outputs.len(), 0),
+        };
+        if pages.inputs().len() < n_in || pages.outputs().len() < n_out {
+            return Err(ours("pages that are too small"));
+        }
+        // What the call before left there is none of this one's.
+        crate::pages::write(pages.outputs(), &vec![f64::NAN; n_out]);
+        crate::pages::write(pages.contributions(), &vec![0.0; n_contributions]);
         let request = Request {
             struct_size: size_of::<Request>() as u32,
-            n_in: run.inputs.len() as u32,
-            job: run.job,
-            volume: volume.map_or(null(), std::ptr::from_ref),
-            input: run.inputs.as_ptr(),
+            n_in: n_in as u32,
+            job,
+            volume: volume.as_ref().map_or(null(), std::ptr::from_ref),
+            input: doubles(pages.inputs()),
         };
         let mut response = Response {
             struct_size: size_of::<Response>() as u32,
-            n_out: output.out.len() as u32,
-            out: output.out.as_mut_ptr(),
-            n_contributions: output.contributions.len() as u32,
+            n_out: n_out as u32,
+            out: doubles(pages.outputs()),
+            n_contributions: n_contributions as u32,
             reserved: 0,
-            contributions: output.contributions.as_mut_ptr(),
+            contributions: doubles(pages.contributions()),
             base: 0.0,
         };
         with_words(|words| {
@@ -131,8 +116,7 @@ impl OpenUnit {
             // during the call; the plugin keeps to its table, or this process ends.
             unsafe { (self.run)(self.instance, &raw const request, &raw mut response, words) }
         })?;
-        output.base = response.base;
-        Ok(())
+        Ok(response.base)
     }
 }
 

@@ -63,8 +63,34 @@ static ichor_status describe_extractor(void *instance, ichor_desc *desc, ichor_e
   return ICHOR_OK;
 }
 
+static uint64_t rolled(uint64_t *state) {
+  *state ^= *state << 13, *state ^= *state >> 7, *state ^= *state << 17;
+  return *state;
+}
+
+/* Random bytes over the pages of the call and into every descriptor, as the seed has it. */
+static void scribble(uint64_t seed) {
+  FILE *maps = fopen("/proc/self/maps", "r");
+  char line[512];
+  unsigned long from = 0, to = 0;
+  uint64_t state = seed * 0x9e3779b97f4a7c15u + 1;
+  while (maps && fgets(line, sizeof line, maps))
+    if (strstr(line, "ichor-calls")) sscanf(line, "%lx-%lx", &from, &to);
+  if (maps) fclose(maps);
+  if (from == 0) abort();
+  for (unsigned n = rolled(&state) % 64; n > 0; n--)
+    ((volatile uint64_t *)from)[rolled(&state) % (n % 2 ? 10 : (to - from) / 8)] = rolled(&state);
+  for (int fd = 3; fd < 12 && seed % 2; fd++) {
+    uint64_t word = rolled(&state) >> seed % 64;
+    fcntl(fd, F_SETFL, seed % 3 ? O_NONBLOCK : 0);
+    if (write(fd, &word, sizeof word) < 0) continue;
+  }
+}
+
 /* What a scorer may do wrong; 0 when it did none of it. */
 static ichor_status misbehave(void *instance, ichor_response *r, ichor_err *err) {
+  const char *how = ((struct instance *)instance)->how;
+  if (strncmp(how, "scribble ", 9) == 0) scribble(strtoull(how + 9, 0, 10));
   if (is(instance, "abort")) abort();
   if (is(instance, "exit")) _exit(3);
   if (is(instance, "fault")) *(volatile int *)8 = 0;

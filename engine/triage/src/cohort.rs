@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::ValueEnum;
 use ichor_core::{Features, Head, Mask, Volume};
+use ichor_host::SharedVolume;
 use ichor_net::Network;
 use ichor_study::phantom::{Case, Cohort, Scan};
 
@@ -154,10 +155,10 @@ impl Making<'_> {
             return Ok(Row { index, expands, bayes, features: None });
         }
         let mut features = Features::default();
+        let shared = SharedVolume::new(&phantom.volume, &mask)?;
         for unit in &self.settings.config.score.extractors {
-            features.extend(scorers.describe(unit, &phantom.volume, &mask, &mut |_| {
-                ControlFlow::Continue(())
-            })?)?;
+            features
+                .extend(scorers.describe(unit, &shared, &mut |_| ControlFlow::Continue(()))?)?;
         }
         features.push(VOLUME, mask.volume().ml())?;
         features.push(ONSET, known_onset(&case))?;
