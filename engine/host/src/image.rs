@@ -5,6 +5,7 @@
 #![expect(unsafe_code, reason = "the host's side of the C ABI")]
 
 use std::ffi::c_void;
+use std::mem::{MaybeUninit, offset_of};
 use std::path::Path;
 use std::ptr::{null, null_mut};
 
@@ -14,6 +15,7 @@ use ichor_plugin::abi::{
 };
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 
+use crate::library::names;
 use crate::memory::MappedVolume;
 use crate::message::{Geometry, Load, LoadUnit, Opened, Refusal};
 use crate::pages::{Pages, WORDS, doubles};
@@ -22,6 +24,8 @@ use crate::pages::{Pages, WORDS, doubles};
 const MOST_UNITS: u32 = 64;
 const MOST_NAMES: u32 = 100_000;
 const LONGEST_NAME: u64 = 1024;
+/// The bytes of a unit that are read here; an older plugin may end after them.
+const NEEDED: usize = offset_of!(Unit, destroy);
 
 /// The units of an open library, in the order in which the manifest has them.
 #[derive(Debug)]
@@ -139,18 +143,14 @@ fn table_of(geometry: &Geometry, mapped: &MappedVolume) -> Volume {
 
 /// The table that the library exports: under a name with the library's own, else the plain one.
 fn exported(library: &Library, file: &str) -> Result<*const Plugin, String> {
-    let stem = file.strip_prefix("lib").unwrap_or(file);
-    let stem = stem.split_once('.').map_or(stem, |(stem, _)| stem);
-    let named = format!("{}_{stem}\0", abi::SYMBOL);
-    let plain = format!("{}\0", abi::SYMBOL);
+    let [named, plain] = names(file);
     for name in [&named, &plain] {
         // SAFETY: a data symbol, of which only the address is taken here.
-        let found = unsafe { library.get::<*const Plugin>(name.as_bytes()) };
+        let found = unsafe { library.get::<*const Plugin>(name.as_str()) };
         if let Ok(table) = found {
             return Ok(*table);
         }
     }
-    let [named, plain] = [&named, &plain].map(|name| name.trim_end_matches('\0'));
     Err(format!("it exports neither {named} nor {plain}"))
 }
 
@@ -163,9 +163,10 @@ fn checked(table: *const Plugin, load: &Load) -> Result<Vec<Unit>, String> {
     }
     // SAFETY: it is at least as large as ours, as was just checked.
     let table = unsafe { &*table };
-    if table.abi_major != abi::ABI_MAJOR || table.abi_minor > abi::ABI_MINOR {
-        let (major, minor) = (table.abi_major, table.abi_minor);
-        return Err(format!("it was built for ABI {major}.{minor}, this is 1.0"));
+    // A newer minor has appended fields only, which this host does not read.
+    if table.abi_major != abi::ABI_MAJOR {
+        let (is, here) = (table.abi_major, abi::ABI_MAJOR);
+        return Err(format!("it was built for ABI {is}, this host has {here}"));
     }
     for (what, is, should) in
         [("id", table.id, &load.id), ("version", table.version, &load.version)]
@@ -183,13 +184,19 @@ fn checked(table: *const Plugin, load: &Load) -> Result<Vec<Unit>, String> {
     }
     // SAFETY: at least one unit, which begins with its size.
     let stride = unsafe { (*table.units).struct_size } as usize;
-    if stride < size_of::<Unit>() || stride > 4096 || !stride.is_multiple_of(align_of::<Unit>())
-    {
+    if stride < NEEDED || stride > 4096 || !stride.is_multiple_of(align_of::<Unit>()) {
         return Err(format!("its units have {stride} bytes"));
     }
     let unit = |at: usize| {
-        // SAFETY: `n_units` units of `stride` bytes each, as the table says.
-        unsafe { table.units.byte_add(at * stride).read() }
+        let mut unit = MaybeUninit::<Unit>::zeroed();
+        // SAFETY: `n_units` units of `stride` bytes each, as the table says; what an older one
+        // lacks stays zero, which is a valid value of every field.
+        unsafe {
+            let from = table.units.byte_add(at * stride).cast::<u8>();
+            let n = stride.min(size_of::<Unit>());
+            std::ptr::copy_nonoverlapping(from, unit.as_mut_ptr().cast(), n);
+            unit.assume_init()
+        }
     };
     Ok((0..table.n_units as usize).map(unit).collect())
 }

@@ -15,6 +15,7 @@ mod error;
 mod image;
 mod install;
 mod installed;
+mod library;
 mod manifest;
 mod memory;
 mod message;

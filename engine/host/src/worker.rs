@@ -14,7 +14,8 @@ use crate::message::{FromWorker, Load, LoadUnit, Refusal, ToWorker};
 use crate::pages::Room;
 use crate::process::{PATIENCE, Process, WorkerCommand};
 use crate::{
-    Confinement, HostError, Installed, Scored, SharedVolume, UnitDescription, UnitKind, memory,
+    Confinement, HostError, Installed, Scored, SharedVolume, UnitDescription, UnitKind,
+    library, memory,
 };
 
 /// The least time that opening a plugin may take: models are read here.
@@ -44,6 +45,8 @@ impl Worker {
     pub fn spawn(installed: &Installed, command: &WorkerCommand) -> Result<Self, HostError> {
         let plugin = installed.id().to_owned();
         let library = installed.library()?;
+        library::check(&library, &installed.manifest().plugin.file)
+            .map_err(|why| HostError::Load { plugin: plugin.clone(), why })?;
         let load = load(installed)?;
         let start = |source| HostError::Start { plugin: plugin.clone(), source };
         let library = memory::sealed("ichor-plugin", &library).map_err(start)?;

@@ -163,10 +163,24 @@ static ichor_status extract(void *instance, const ichor_request *q, ichor_respon
   return ICHOR_OK;
 }
 
+#ifdef RUNS_WHEN_LOADED
+/* The trace of code that ran before anybody looked at the table: the worker is gone. */
+__attribute__((constructor)) static void loaded(void) { _exit(77); }
+#endif
+
+#ifdef NO_DESTROY
+#define DESTROY
+#else
+#define DESTROY .destroy = free,
+#endif
+#define UNIT(kind_, id_, describe_, run_) \
+  {.struct_size = sizeof(ichor_unit), .kind = kind_, .id = LIT(id_), .create = create, .describe = describe_, .run = run_, DESTROY}
+
 static const ichor_unit units[] = {
-    {sizeof(ichor_unit), ICHOR_KIND_SCORER, LIT("scorer"), create, describe_scorer, score, free},
-    {sizeof(ichor_unit), ICHOR_KIND_EXTRACTOR, LIT("extractor"), create, describe_extractor, extract, free},
+    UNIT(ICHOR_KIND_SCORER, "scorer", describe_scorer, score),
+    UNIT(ICHOR_KIND_EXTRACTOR, "extractor", describe_extractor, extract),
 };
 
 const ichor_plugin ichor_plugin_v1 = {
-    ICHOR_MAGIC, sizeof(ichor_plugin), ICHOR_ABI_MAJOR, ICHOR_ABI_MINOR, 2, LIT("org.example.rogue"), LIT("1.0"), units};
+    .magic = ICHOR_MAGIC, .struct_size = sizeof(ichor_plugin), .abi_major = ICHOR_ABI_MAJOR, .abi_minor = ICHOR_ABI_MINOR,
+    .n_units = 2, .id = LIT("org.example.rogue"), .version = LIT("1.0"), .units = units};

@@ -6,8 +6,10 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot be set up fails")]
 
+mod abi_versions;
 mod confinement;
 mod files;
+mod refused;
 mod speed;
 mod volumes;
 mod wrong;
@@ -60,6 +62,8 @@ const TESTS: &[Test] = tests![
     files::what_was_changed_after_installing_is_not_opened,
     files::what_others_could_change_is_not_opened,
     files::a_library_that_is_not_what_the_manifest_says_is_not_loaded,
+    refused::what_is_no_plugin_is_refused_before_any_of_its_code_runs,
+    abi_versions::plugins_of_an_older_and_of_a_newer_minor_load_and_score,
     files::the_first_folder_wins_and_a_newer_install_replaces,
     files::a_profile_holds_for_the_weights_it_was_tuned_for,
     speed::a_call_through_the_worker_takes_under_a_millisecond,
@@ -119,17 +123,26 @@ impl Bench {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("rogue");
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
-        let library = folder.join("librogue.so");
-        let root = env!("CARGO_MANIFEST_DIR");
+        let bench = Self { library: folder.join("librogue.so"), folder };
+        bench.compile(&bench.library, &header(), &[]).then_some(bench)
+    }
+
+    /// Compiles the rogue against `header`; false when there is no compiler.
+    fn compile(&self, library: &Path, header: &str, options: &[&str]) -> bool {
+        let include = library.with_extension("include");
+        fs::create_dir_all(&include).unwrap();
+        fs::write(include.join("ichor_plugin.h"), header).unwrap();
         let status = Command::new("cc")
             .args(["-std=gnu99", "-O1", "-Wall", "-Wextra", "-shared", "-fPIC", "-I"])
-            .arg(format!("{root}/../../plugins/sdk/include"))
-            .args([&format!("{root}/tests/rogue.c"), "-lm", "-o"])
-            .arg(&library)
-            .status()
-            .ok()?;
-        assert!(status.success());
-        Some(Self { folder, library })
+            .arg(&include)
+            .args(options)
+            .args([concat!(env!("CARGO_MANIFEST_DIR"), "/tests/rogue.c"), "-lm", "-o"])
+            .arg(library)
+            .status();
+        status.is_ok_and(|status| {
+            assert!(status.success());
+            true
+        })
     }
 
     /// The source folder of a rogue whose units do as the texts say.
@@ -177,6 +190,12 @@ config = "extractor.txt"
         let mut worker = self.worker(scorer, "");
         (worker.score("scorer", &features(20.0, 1.0)).unwrap_err(), worker)
     }
+}
+
+/// The header as it is.
+fn header() -> String {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../plugins/sdk/include/ichor_plugin.h");
+    fs::read_to_string(path).unwrap()
 }
 
 fn features(volume_ml: f64, onset_to_ct_h: f64) -> Features {
