@@ -120,6 +120,11 @@ impl OpenUnit {
             // during the call; the plugin keeps to its table, or this process ends.
             unsafe { (self.run)(self.instance, &raw const request, &raw mut response, words) }
         })?;
+        let counts = (response.n_out as usize, response.n_contributions as usize);
+        if counts != (n_out, n_contributions) {
+            let (out, contributions) = counts;
+            return Err(theirs(&format!("{out} results and {contributions} contributions")));
+        }
         Ok(response.base)
     }
 }
@@ -184,7 +189,7 @@ fn checked(table: *const Plugin, load: &Load) -> Result<Vec<Unit>, String> {
     }
     // SAFETY: at least one unit, which begins with its size.
     let stride = unsafe { (*table.units).struct_size } as usize;
-    if stride < NEEDED || stride > 4096 || !stride.is_multiple_of(align_of::<Unit>()) {
+    if !(NEEDED..=4096).contains(&stride) || !stride.is_multiple_of(align_of::<Unit>()) {
         return Err(format!("its units have {stride} bytes"));
     }
     let unit = |at: usize| {

@@ -213,7 +213,9 @@ impl Worker {
                 (confined, units)
             }
             FromWorker::Failed(why) => return Err(HostError::Load { plugin, why }),
-            _ => return Err(self.garbled("no list of its units".to_owned())),
+            FromWorker::Ready { .. } => {
+                return Err(self.garbled("a list of other units".to_owned()));
+            }
         };
         self.confinement = Confinement::from_code(confined);
         for (entry, unit) in entries.iter().zip(units) {
@@ -266,7 +268,7 @@ impl Worker {
                 return Err(if cancelled {
                     HostError::Cancelled { unit: name.to_owned() }
                 } else {
-                    self.late(name, self.deadline())
+                    late(name, self.deadline())
                 });
             }
             if !cancelled && progress(caller.share()).is_break() {
@@ -289,17 +291,12 @@ impl Worker {
                 Ok(Received::Nothing) if Instant::now() < end => {}
                 Ok(Received::Nothing) => {
                     self.process.end();
-                    return Err(self.late(name, deadline));
+                    return Err(late(name, deadline));
                 }
                 Ok(Received::End) => return Err(self.died(name)),
                 Err(e) => return Err(self.garbled(e.to_string())),
             }
         }
-    }
-
-    fn late(&self, name: &str, deadline: Duration) -> HostError {
-        let deadline_ms = deadline.as_millis() as u64;
-        HostError::Deadline { unit: name.to_owned(), deadline_ms }
     }
 
     fn died(&mut self, name: &str) -> HostError {
@@ -309,6 +306,11 @@ impl Worker {
             memory_mib: self.installed.manifest().plugin.limits.memory_mib,
         }
     }
+}
+
+fn late(name: &str, deadline: Duration) -> HostError {
+    let deadline_ms = deadline.as_millis() as u64;
+    HostError::Deadline { unit: name.to_owned(), deadline_ms }
 }
 
 /// A progress function for calls that nobody cancels.

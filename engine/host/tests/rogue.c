@@ -48,6 +48,13 @@ static ichor_status describe_scorer(void *instance, ichor_desc *desc, ichor_err 
   desc->n_in = 2;
   desc->n_out = 0;
   desc->in_names = inputs;
+  if (is(instance, "take 1379")) {
+    static char names[1379][16];
+    static ichor_str many[1379];
+    for (int i = 0; i < 1379; i++) many[i] = (ichor_str){names[i], (uint64_t)sprintf(names[i], "feature_%d", i)};
+    desc->n_in = 1379;
+    desc->in_names = many;
+  }
   if (is(instance, "name an input twice")) {
     static const ichor_str twice[] = {LIT("a"), LIT("a")};
     desc->in_names = twice;
@@ -87,10 +94,22 @@ static void scribble(uint64_t seed) {
   }
 }
 
+/* Cannot be turned into a loop: every call's array is used after the next one. */
+#pragma GCC diagnostic ignored "-Winfinite-recursion"
+static int overflow(volatile int *above) {
+  volatile int here[1024];
+  here[0] = above ? above[0] + 1 : 0;
+  return overflow(here) + here[0];
+}
+
 /* What a scorer may do wrong; 0 when it did none of it. */
 static ichor_status misbehave(void *instance, ichor_response *r, ichor_err *err) {
   const char *how = ((struct instance *)instance)->how;
   if (strncmp(how, "scribble ", 9) == 0) scribble(strtoull(how + 9, 0, 10));
+  static unsigned calls;
+  if (is(instance, "crash every 50th") && ++calls % 50 == 0) abort();
+  if (is(instance, "overflow the stack")) r->base = overflow(0);
+  if (is(instance, "count wrongly")) r->n_contrib = 7;
   if (is(instance, "abort")) abort();
   if (is(instance, "exit")) _exit(3);
   if (is(instance, "fault")) *(volatile int *)8 = 0;

@@ -1,6 +1,8 @@
 //! Plugins built against another minor of the ABI.
 
-use super::*;
+use super::{
+    Bench, Features, SharedVolume, Worker, command, features, go_on, header, install, volume,
+};
 
 /// The header with each `(from, to)` changed; every `from` must be there.
 fn changed(changes: &[(&str, &str)]) -> String {
@@ -26,7 +28,7 @@ pub(crate) fn plugins_of_an_older_and_of_a_newer_minor_load_and_score(bench: &Be
         [("older", &older, &["-DNO_DESTROY"][..]), ("newer", &newer, &[][..])]
     {
         let library = bench.folder.join(format!("{what}.so"));
-        assert!(bench.compile(&library, header, options));
+        assert!(Bench::compile(&library, header, options));
         let source = bench.source(what, "", "");
         let plugin =
             install(&source, &library, &bench.folder.join(what).join("plugins")).unwrap();

@@ -1,6 +1,6 @@
 //! What a worker may not do, and that it does not outlive its host.
 
-use super::*;
+use super::{Bench, Command, Confinement, Duration, HOST, Instant, Path, WORKER, features, fs};
 
 pub(crate) fn a_worker_reads_its_folder_only(bench: &Bench) {
     let mut worker = bench.worker("write a file", "");

@@ -1,6 +1,9 @@
 //! What is installed is what is opened.
 
-use super::*;
+use super::{
+    Bench, Command, HostError, Installed, Path, PermissionsExt, Worker, command, fs, install,
+    installed, profile, profiles, roll_back,
+};
 
 pub(crate) fn what_was_changed_after_installing_is_not_opened(bench: &Bench) {
     let plugin = bench.installed("", "changed");

@@ -1,6 +1,6 @@
 //! Libraries that are refused by their bytes, before any code of theirs runs.
 
-use super::*;
+use super::{Bench, HostError, Worker, command, fs, header, install};
 
 /// Where the table's numbers lie behind its beginning.
 const STRUCT_SIZE: usize = 4;
@@ -10,7 +10,7 @@ const MAJOR: usize = 8;
 /// refusal's own words would say so.
 pub(crate) fn what_is_no_plugin_is_refused_before_any_of_its_code_runs(bench: &Bench) {
     let library = bench.folder.join("traced.so");
-    assert!(bench.compile(&library, &header(), &["-DRUNS_WHEN_LOADED"]));
+    assert!(Bench::compile(&library, &header(), &["-DRUNS_WHEN_LOADED"]));
     let whole = fs::read(&library).unwrap();
     let spawned = |bytes: &[u8]| {
         let source = bench.source("refused", "", "");

@@ -1,6 +1,9 @@
 //! Extractors and the volume that they are shown.
 
-use super::*;
+use super::{
+    Array3, Bench, ControlFlow, Features, HostError, Mask, SharedVolume, features, go_on,
+    volume,
+};
 
 pub(crate) fn an_extractor_sees_the_volume_as_it_is(bench: &Bench) {
     let (volume, mask) = volume();

@@ -1,6 +1,9 @@
 //! Plugins that crash, hang or answer nonsense: each costs its own call.
 
-use super::*;
+use super::{
+    Bench, Command, Duration, Features, HostError, Instant, RefusedKind, SharedVolume, UnitId,
+    Worker, Workers, blocked, command, features, fs, go_on, install, unblock, volume,
+};
 
 pub(crate) fn a_score_comes_back_with_its_explanation(bench: &Bench) {
     for how in ["", "print", "read standard input", "look around"] {
