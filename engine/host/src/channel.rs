@@ -1,14 +1,12 @@
 //! Messages and descriptors over a socket.
 //!
-//! A message is its length (u32, little endian), then its bytes. A descriptor travels with the
-//! first byte of its message. An end that waits sleeps in `recvmsg(2)`: asking again and again
-//! instead keeps the other end from running where both are on one processor, and made a call
-//! ten times slower on a busy machine.
+//! A message is its length (u32, little endian), then its bytes. Descriptors travel with the
+//! first byte of their message. An end that waits sleeps in `recvmsg(2)`.
 
 use std::collections::VecDeque;
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -51,21 +49,20 @@ impl Channel {
         Ok(Self { socket, chunk, bytes: VecDeque::new(), descriptors: VecDeque::new() })
     }
 
-    /// Sends a message, with a descriptor if there is one.
-    pub(crate) fn send(
-        &self,
-        message: &[u8],
-        descriptor: Option<BorrowedFd<'_>>,
-    ) -> Result<(), Errno> {
+    pub(crate) fn socket(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    /// Sends a message, with at most two descriptors.
+    pub(crate) fn send(&self, message: &[u8], passed: &[BorrowedFd<'_>]) -> Result<(), Errno> {
         if message.len() > LONGEST {
             return Err(Errno::MSGSIZE);
         }
         let mut framed = Vec::with_capacity(4 + message.len());
         framed.extend((message.len() as u32).to_le_bytes());
         framed.extend(message);
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
         let mut ancillary = SendAncillaryBuffer::new(&mut space);
-        let passed = descriptor.as_slice();
         if !passed.is_empty() {
             ancillary.push(SendAncillaryMessage::ScmRights(passed));
         }
@@ -87,20 +84,11 @@ impl Channel {
 
     /// The next message; waits for it, at most for the patience of [`Channel::new`].
     pub(crate) fn receive(&mut self) -> Result<Received, Errno> {
-        self.next(RecvFlags::CMSG_CLOEXEC)
-    }
-
-    /// The next message, if there is one already.
-    pub(crate) fn look(&mut self) -> Result<Received, Errno> {
-        self.next(RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT)
-    }
-
-    fn next(&mut self, flags: RecvFlags) -> Result<Received, Errno> {
         loop {
             if let Some(message) = self.complete()? {
                 return Ok(Received::Message(message));
             }
-            match self.fill(flags) {
+            match self.fill() {
                 Ok(0) | Err(Errno::CONNRESET) => return Ok(Received::End),
                 Ok(_) => {}
                 Err(Errno::AGAIN | Errno::INTR) => return Ok(Received::Nothing),
@@ -133,11 +121,17 @@ impl Channel {
     }
 
     /// Reads what there is; 0 when the other end is gone.
-    fn fill(&mut self, flags: RecvFlags) -> Result<usize, Errno> {
+    fn fill(&mut self) -> Result<usize, Errno> {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
         let mut into = [IoSliceMut::new(&mut self.chunk)];
-        let read = rustix::net::recvmsg(&self.socket, &mut into, &mut ancillary, flags)?.bytes;
+        let read = rustix::net::recvmsg(
+            &self.socket,
+            &mut into,
+            &mut ancillary,
+            RecvFlags::CMSG_CLOEXEC,
+        )?
+        .bytes;
         for message in ancillary.drain() {
             if let RecvAncillaryMessage::ScmRights(passed) = message {
                 self.descriptors.extend(passed);

@@ -91,6 +91,9 @@ pub enum HostError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// There was no memory for a volume.
+    #[error("the volume cannot be handed to a worker: {0}")]
+    Share(#[source] std::io::Error),
     /// The library is not the plugin that its manifest describes.
     #[error("{plugin} cannot be loaded: {why}")]
     Load {

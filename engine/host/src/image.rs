@@ -5,6 +5,7 @@
 #![expect(unsafe_code, reason = "the host's side of the C ABI")]
 
 use std::ffi::c_void;
+use std::mem::{MaybeUninit, offset_of};
 use std::path::Path;
 use std::ptr::{null, null_mut};
 
@@ -14,15 +15,17 @@ use ichor_plugin::abi::{
 };
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 
+use crate::library::names;
 use crate::memory::MappedVolume;
-use crate::message::{self, Geometry, Load, LoadUnit, Opened, Refusal};
+use crate::message::{Geometry, Load, LoadUnit, Opened, Refusal};
+use crate::pages::{Pages, WORDS, doubles};
 
-/// Room for a plugin's own words.
-const WORDS: usize = 4096;
 /// The most units, names and bytes of a name that a table may claim.
 const MOST_UNITS: u32 = 64;
 const MOST_NAMES: u32 = 100_000;
 const LONGEST_NAME: u64 = 1024;
+/// The bytes of a unit that are read here; an older plugin may end after them.
+const NEEDED: usize = offset_of!(Unit, destroy);
 
 /// The units of an open library, in the order in which the manifest has them.
 #[derive(Debug)]
@@ -37,14 +40,6 @@ struct OpenUnit {
     instance: *mut c_void,
     run: Run,
     opened: Opened,
-}
-
-/// What a call gave.
-#[derive(Debug)]
-pub(crate) struct Output {
-    pub(crate) out: Vec<f64>,
-    pub(crate) contributions: Vec<f64>,
-    pub(crate) base: f64,
 }
 
 impl Image {
@@ -74,56 +69,50 @@ impl Image {
         self.units.iter().map(described).collect()
     }
 
-    /// Runs one unit.
+    /// Runs the unit at `at` on the doubles in `pages`; gives the base.
     pub(crate) fn run(
         &self,
-        run: &message::Run,
-        volume: Option<&MappedVolume>,
-    ) -> Result<Output, Refusal> {
-        let unit = match self.units.get(run.unit as usize) {
+        at: u32,
+        job: u64,
+        volume: Option<&(Geometry, MappedVolume)>,
+        pages: &Pages,
+    ) -> Result<f64, Refusal> {
+        let unit = match self.units.get(at as usize) {
             Some(Ok(unit)) => unit,
             Some(Err(refusal)) => return Err(refusal.clone()),
             None => return Err(ours("no such unit")),
         };
-        if run.inputs.len() != unit.opened.inputs.len() {
-            return Err(ours("the wrong number of inputs"));
-        }
-        let (n_out, n_contributions) = match unit.kind {
-            abi::KIND_SCORER => (1, run.inputs.len()),
-            _ => (unit.opened.outputs.len(), 0),
-        };
-        let mut output = Output {
-            out: vec![f64::NAN; n_out],
-            contributions: vec![0.0; n_contributions],
-            base: 0.0,
-        };
-        let volume = run.geometry.as_ref().zip(volume).map(|(g, mapped)| table_of(g, mapped));
-        unit.call(run, volume.as_ref(), &mut output)?;
-        Ok(output)
+        unit.call(job, volume.map(|(geometry, mapped)| table_of(geometry, mapped)), pages)
     }
 }
 
 impl OpenUnit {
-    fn call(
-        &self,
-        run: &message::Run,
-        volume: Option<&Volume>,
-        output: &mut Output,
-    ) -> Result<(), Refusal> {
+    fn call(&self, job: u64, volume: Option<Volume>, pages: &Pages) -> Result<f64, Refusal> {
+        let n_in = self.opened.inputs.len();
+        let (n_out, n_contributions) = match self.kind {
+            abi::KIND_SCORER => (1, n_in),
+            _ => (self.opened.outputs.len(), 0),
+        };
+        if pages.inputs().len() < n_in || pages.outputs().len() < n_out {
+            return Err(ours("pages that are too small"));
+        }
+        // What the call before left there is none of this one's.
+        crate::pages::write(pages.outputs(), &vec![f64::NAN; n_out]);
+        crate::pages::write(pages.contributions(), &vec![0.0; n_contributions]);
         let request = Request {
             struct_size: size_of::<Request>() as u32,
-            n_in: run.inputs.len() as u32,
-            job: run.job,
-            volume: volume.map_or(null(), std::ptr::from_ref),
-            input: run.inputs.as_ptr(),
+            n_in: n_in as u32,
+            job,
+            volume: volume.as_ref().map_or(null(), std::ptr::from_ref),
+            input: doubles(pages.inputs()),
         };
         let mut response = Response {
             struct_size: size_of::<Response>() as u32,
-            n_out: output.out.len() as u32,
-            out: output.out.as_mut_ptr(),
-            n_contributions: output.contributions.len() as u32,
+            n_out: n_out as u32,
+            out: doubles(pages.outputs()),
+            n_contributions: n_contributions as u32,
             reserved: 0,
-            contributions: output.contributions.as_mut_ptr(),
+            contributions: doubles(pages.contributions()),
             base: 0.0,
         };
         with_words(|words| {
@@ -131,8 +120,12 @@ impl OpenUnit {
             // during the call; the plugin keeps to its table, or this process ends.
             unsafe { (self.run)(self.instance, &raw const request, &raw mut response, words) }
         })?;
-        output.base = response.base;
-        Ok(())
+        let counts = (response.n_out as usize, response.n_contributions as usize);
+        if counts != (n_out, n_contributions) {
+            let (out, contributions) = counts;
+            return Err(theirs(&format!("{out} results and {contributions} contributions")));
+        }
+        Ok(response.base)
     }
 }
 
@@ -155,18 +148,14 @@ fn table_of(geometry: &Geometry, mapped: &MappedVolume) -> Volume {
 
 /// The table that the library exports: under a name with the library's own, else the plain one.
 fn exported(library: &Library, file: &str) -> Result<*const Plugin, String> {
-    let stem = file.strip_prefix("lib").unwrap_or(file);
-    let stem = stem.split_once('.').map_or(stem, |(stem, _)| stem);
-    let named = format!("{}_{stem}\0", abi::SYMBOL);
-    let plain = format!("{}\0", abi::SYMBOL);
+    let [named, plain] = names(file);
     for name in [&named, &plain] {
         // SAFETY: a data symbol, of which only the address is taken here.
-        let found = unsafe { library.get::<*const Plugin>(name.as_bytes()) };
+        let found = unsafe { library.get::<*const Plugin>(name.as_str()) };
         if let Ok(table) = found {
             return Ok(*table);
         }
     }
-    let [named, plain] = [&named, &plain].map(|name| name.trim_end_matches('\0'));
     Err(format!("it exports neither {named} nor {plain}"))
 }
 
@@ -179,9 +168,10 @@ fn checked(table: *const Plugin, load: &Load) -> Result<Vec<Unit>, String> {
     }
     // SAFETY: it is at least as large as ours, as was just checked.
     let table = unsafe { &*table };
-    if table.abi_major != abi::ABI_MAJOR || table.abi_minor > abi::ABI_MINOR {
-        let (major, minor) = (table.abi_major, table.abi_minor);
-        return Err(format!("it was built for ABI {major}.{minor}, this is 1.0"));
+    // A newer minor has appended fields only, which this host does not read.
+    if table.abi_major != abi::ABI_MAJOR {
+        let (is, here) = (table.abi_major, abi::ABI_MAJOR);
+        return Err(format!("it was built for ABI {is}, this host has {here}"));
     }
     for (what, is, should) in
         [("id", table.id, &load.id), ("version", table.version, &load.version)]
@@ -199,13 +189,19 @@ fn checked(table: *const Plugin, load: &Load) -> Result<Vec<Unit>, String> {
     }
     // SAFETY: at least one unit, which begins with its size.
     let stride = unsafe { (*table.units).struct_size } as usize;
-    if stride < size_of::<Unit>() || stride > 4096 || !stride.is_multiple_of(align_of::<Unit>())
-    {
+    if !(NEEDED..=4096).contains(&stride) || !stride.is_multiple_of(align_of::<Unit>()) {
         return Err(format!("its units have {stride} bytes"));
     }
     let unit = |at: usize| {
-        // SAFETY: `n_units` units of `stride` bytes each, as the table says.
-        unsafe { table.units.byte_add(at * stride).read() }
+        let mut unit = MaybeUninit::<Unit>::zeroed();
+        // SAFETY: `n_units` units of `stride` bytes each, as the table says; what an older one
+        // lacks stays zero, which is a valid value of every field.
+        unsafe {
+            let from = table.units.byte_add(at * stride).cast::<u8>();
+            let n = stride.min(size_of::<Unit>());
+            std::ptr::copy_nonoverlapping(from, unit.as_mut_ptr().cast(), n);
+            unit.assume_init()
+        }
     };
     Ok((0..table.n_units as usize).map(unit).collect())
 }

@@ -3,9 +3,10 @@
 //! A plugin's manifest and files are checked before anything of it is opened. Its library is
 //! opened in a worker process only, from the very bytes that were hashed; a panic, abort, fault,
 //! hang or allocation storm there costs one call and never the caller. Volumes go to the worker
-//! as sealed memory, everything else as short messages over a socket.
+//! as sealed memory, the numbers of a call through shared pages, everything else over a socket.
 
 mod blocked;
+mod caller;
 mod channel;
 mod child;
 mod confine;
@@ -14,12 +15,15 @@ mod error;
 mod image;
 mod install;
 mod installed;
+mod library;
 mod manifest;
 mod memory;
 mod message;
+mod pages;
 mod process;
 mod profiles;
 mod score;
+mod shared;
 mod syscalls;
 mod wire;
 mod worker;
@@ -36,5 +40,6 @@ pub use manifest::{IntendedUse, Limits, Manifest, PluginEntry, RunMode, UnitEntr
 pub use process::WorkerCommand;
 pub use profiles::{profile, profiles};
 pub use score::Scored;
+pub use shared::SharedVolume;
 pub use worker::Worker;
 pub use workers::Workers;

@@ -1,9 +1,10 @@
-//! What host and worker say to each other.
+//! What host and worker say to each other over the socket.
 //!
-//! The host speaks first (`Load`, with the library as a descriptor), then sends one `Run` at a
-//! time (with the volume as a descriptor for an extractor). The worker answers each of them once,
-//! after any number of `Progress`; meanwhile the host may send `Cancel`.
+//! The host speaks first (`Load`, with the library as a descriptor) and is answered once. Then it
+//! hands over the pages through which calls are made ([`pages`](crate::pages)), and a volume, each
+//! time that a call is about another one than the last; neither is answered.
 
+use crate::pages::Room;
 use crate::wire::{Decoder, Encoder, Short};
 
 /// From the host.
@@ -11,10 +12,10 @@ use crate::wire::{Decoder, Encoder, Short};
 pub(crate) enum ToWorker {
     /// Open the library that comes along.
     Load(Load),
-    /// Run a unit.
-    Run(Run),
-    /// Stop the job, if it is still running.
-    Cancel(u64),
+    /// Take calls from the pages that come along; wake the host by the counter behind them.
+    Pages(Room),
+    /// Map the volume that comes along, in place of the one before.
+    Volume { number: u64, geometry: Geometry },
 }
 
 /// From the worker.
@@ -24,12 +25,6 @@ pub(crate) enum FromWorker {
     Ready { confined: u8, units: Vec<Result<Opened, Refusal>> },
     /// The library is not what the manifest says.
     Failed(String),
-    /// So much of the job is done.
-    Progress { job: u64, share: f32 },
-    /// The job's results.
-    Done { job: u64, out: Vec<f64>, contributions: Vec<f64>, base: f64 },
-    /// The job was refused.
-    Refused { job: u64, refusal: Refusal },
 }
 
 /// What to open.
@@ -51,16 +46,7 @@ pub(crate) struct LoadUnit {
     pub(crate) config: String,
 }
 
-/// One call.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Run {
-    pub(crate) unit: u32,
-    pub(crate) job: u64,
-    pub(crate) inputs: Vec<f64>,
-    pub(crate) geometry: Option<Geometry>,
-}
-
-/// Shape and place of the volume that comes along: voxels in HU, then the mask.
+/// Shape and place of a volume: voxels in HU, then the mask.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Geometry {
     pub(crate) shape: [u32; 3],
@@ -90,10 +76,15 @@ impl ToWorker {
         let mut e = Encoder::default();
         match self {
             Self::Load(load) => load.encode(&mut e),
-            Self::Run(run) => run.encode(&mut e),
-            Self::Cancel(job) => {
+            Self::Pages(Room { inputs, outputs }) => {
+                e.u8(1);
+                e.u32(*inputs);
+                e.u32(*outputs);
+            }
+            Self::Volume { number, geometry } => {
                 e.u8(2);
-                e.u64(*job);
+                e.u64(*number);
+                geometry.encode(&mut e);
             }
         }
         e.0
@@ -103,8 +94,8 @@ impl ToWorker {
         let d = &mut Decoder(bytes);
         let message = match d.u8()? {
             0 => Self::Load(Load::decode(d)?),
-            1 => Self::Run(Run::decode(d)?),
-            2 => Self::Cancel(d.u64()?),
+            1 => Self::Pages(Room { inputs: d.u32()?, outputs: d.u32()? }),
+            2 => Self::Volume { number: d.u64()?, geometry: Geometry::decode(d)? },
             _ => return Err(Short),
         };
         d.end()?;
@@ -141,32 +132,14 @@ impl Load {
     }
 }
 
-impl Run {
-    fn encode(&self, e: &mut Encoder) {
-        e.u8(1);
-        e.u32(self.unit);
-        e.u64(self.job);
-        e.values(&self.inputs);
-        e.u8(u8::from(self.geometry.is_some()));
-        if let Some(geometry) = &self.geometry {
-            geometry.shape.iter().for_each(|n| e.u32(*n));
-            geometry.spacing_mm.iter().chain(&geometry.direction).for_each(|v| e.f64(*v));
-            e.values(&geometry.slice_origin_mm);
-            e.values(&geometry.slice_pos_mm);
-        }
-    }
-
-    fn decode(d: &mut Decoder<'_>) -> Result<Self, Short> {
-        let (unit, job, inputs) = (d.u32()?, d.u64()?, d.values()?);
-        let geometry = match d.u8()? {
-            0 => None,
-            _ => Some(Geometry::decode(d)?),
-        };
-        Ok(Self { unit, job, inputs, geometry })
-    }
-}
-
 impl Geometry {
+    fn encode(&self, e: &mut Encoder) {
+        self.shape.iter().for_each(|n| e.u32(*n));
+        self.spacing_mm.iter().chain(&self.direction).for_each(|v| e.f64(*v));
+        e.values(&self.slice_origin_mm);
+        e.values(&self.slice_pos_mm);
+    }
+
     fn decode(d: &mut Decoder<'_>) -> Result<Self, Short> {
         let (mut shape, mut spacing_mm, mut direction) = ([0; 3], [0.0; 3], [0.0; 9]);
         for n in &mut shape {
@@ -205,24 +178,6 @@ impl FromWorker {
                 e.u8(1);
                 e.text(text);
             }
-            Self::Progress { job, share } => {
-                e.u8(2);
-                e.u64(*job);
-                e.u32(share.to_bits());
-            }
-            Self::Done { job, out, contributions, base } => {
-                e.u8(3);
-                e.u64(*job);
-                e.values(out);
-                e.values(contributions);
-                e.f64(*base);
-            }
-            Self::Refused { job, refusal } => {
-                e.u8(4);
-                e.u64(*job);
-                e.u32(refusal.status.cast_unsigned());
-                e.text(&refusal.text);
-            }
         }
         e.0
     }
@@ -235,14 +190,6 @@ impl FromWorker {
                 units: (0..d.len(9)?).map(|_| decode_unit(d)).collect::<Result<_, _>>()?,
             },
             1 => Self::Failed(d.text()?),
-            2 => Self::Progress { job: d.u64()?, share: f32::from_bits(d.u32()?) },
-            3 => Self::Done {
-                job: d.u64()?,
-                out: d.values()?,
-                contributions: d.values()?,
-                base: d.f64()?,
-            },
-            4 => Self::Refused { job: d.u64()?, refusal: Refusal::decode(d)? },
             _ => return Err(Short),
         };
         d.end()?;
@@ -301,23 +248,19 @@ mod tests {
             slice_origin_mm: vec![1.0; 6],
             slice_pos_mm: vec![0.0, 5.0],
         };
-        let run = Run { unit: 0, job: 7, inputs: vec![1.5, -2.0], geometry: Some(geometry) };
+        let room = Room { inputs: 1379, outputs: 1 };
         let refusal = Refusal { status: -3, text: "ü".to_owned() };
         let opened =
             Opened { deterministic: true, inputs: vec!["a".to_owned()], outputs: vec![] };
-        let done =
-            FromWorker::Done { job: 7, out: vec![0.5], contributions: vec![], base: 0.1 };
         (
-            vec![ToWorker::Load(load), ToWorker::Run(run), ToWorker::Cancel(9)],
             vec![
-                FromWorker::Ready {
-                    confined: 1,
-                    units: vec![Ok(opened), Err(refusal.clone())],
-                },
+                ToWorker::Load(load),
+                ToWorker::Pages(room),
+                ToWorker::Volume { number: 7, geometry },
+            ],
+            vec![
+                FromWorker::Ready { confined: 1, units: vec![Ok(opened), Err(refusal)] },
                 FromWorker::Failed("no".to_owned()),
-                FromWorker::Progress { job: 1, share: 0.5 },
-                done,
-                FromWorker::Refused { job: 1, refusal },
             ],
         )
     }

@@ -2,17 +2,19 @@
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::Installed;
 use crate::channel::Channel;
 
-/// How long the host waits for a message before it looks at the time and asks the caller.
-const PATIENCE: Duration = Duration::from_millis(50);
+/// How long the host waits for an answer before it looks at the time and asks the caller.
+pub(crate) const PATIENCE: Duration = Duration::from_millis(50);
 /// How long a process whose socket closed may take to end.
-const ENDING: Duration = Duration::from_millis(500);
+const ENDING: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000_000 };
 
 /// A program that calls [`crate::worker_main`] when it is given these arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,9 +69,10 @@ impl Process {
 
     /// Signal or exit code of a process that is ending; one that does not is killed.
     pub(crate) fn how_it_ended(&mut self) -> String {
-        let until = Instant::now() + ENDING;
-        while self.is_alive() && Instant::now() < until {
-            std::thread::sleep(Duration::from_millis(1));
+        let process = pidfd_open(Pid::from_child(&self.child), PidfdFlags::empty());
+        if let (true, Ok(process)) = (self.is_alive(), process) {
+            let mut asked = [PollFd::new(&process, PollFlags::IN)];
+            let _ = rustix::event::poll(&mut asked, Some(&ENDING));
         }
         self.end();
         self.ended.clone().unwrap_or_default()

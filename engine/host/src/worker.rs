@@ -1,17 +1,22 @@
 //! The host's side of a worker process.
 
 use std::ops::ControlFlow;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use ichor_core::{Features, Grid, Mask, Volume};
+use ichor_core::Features;
 use ichor_plugin::RefusedKind;
 
+use crate::caller::{Call, Caller, Output, Woken};
 use crate::channel::{Channel, Received};
 use crate::description::Binding;
-use crate::message::{FromWorker, Geometry, Load, LoadUnit, Refusal, Run, ToWorker};
-use crate::process::{Process, WorkerCommand};
-use crate::{Confinement, HostError, Installed, Scored, UnitDescription, UnitKind, memory};
+use crate::message::{FromWorker, Load, LoadUnit, Refusal, ToWorker};
+use crate::pages::Room;
+use crate::process::{PATIENCE, Process, WorkerCommand};
+use crate::{
+    Confinement, HostError, Installed, Scored, SharedVolume, UnitDescription, UnitKind,
+    library, memory,
+};
 
 /// The least time that opening a plugin may take: models are read here.
 const OPENING: Duration = Duration::from_secs(10);
@@ -29,7 +34,10 @@ pub struct Worker {
     units: Vec<Result<UnitDescription, Refusal>>,
     bindings: Vec<Option<Binding>>,
     confinement: Confinement,
-    jobs: u64,
+    /// None until its units are open.
+    caller: Option<Caller>,
+    /// The number of the volume that it has; 0: none.
+    volume: u64,
 }
 
 impl Worker {
@@ -37,6 +45,8 @@ impl Worker {
     pub fn spawn(installed: &Installed, command: &WorkerCommand) -> Result<Self, HostError> {
         let plugin = installed.id().to_owned();
         let library = installed.library()?;
+        library::check(&library, &installed.manifest().plugin.file)
+            .map_err(|why| HostError::Load { plugin: plugin.clone(), why })?;
         let load = load(installed)?;
         let start = |source| HostError::Start { plugin: plugin.clone(), source };
         let library = memory::sealed("ichor-plugin", &library).map_err(start)?;
@@ -48,13 +58,15 @@ impl Worker {
             units: Vec::new(),
             bindings: Vec::new(),
             confinement: Confinement::None,
-            jobs: 0,
+            caller: None,
+            volume: 0,
         };
-        let deadline = OPENING.max(worker.deadline());
-        let load = ToWorker::Load(load);
-        let answer =
-            worker.exchange(&plugin, &load, Some(library.as_fd()), deadline, &mut go_on)?;
+        if worker.channel.send(&ToWorker::Load(load).encode(), &[library.as_fd()]).is_err() {
+            return Err(worker.died(&plugin));
+        }
+        let answer = worker.answer(&plugin, OPENING.max(worker.deadline()))?;
         worker.ready(answer)?;
+        worker.caller = Some(Caller::open(worker.room(), &worker.channel).map_err(start)?);
         Ok(worker)
     }
 
@@ -84,38 +96,37 @@ impl Worker {
         Ok(description)
     }
 
-    /// The features that the extractor `unit` finds in `volume` under `mask`.
+    /// The features that the extractor `unit` finds in `shared`.
     ///
     /// `inputs` are bound by name. `progress` is asked every 50 ms; when it breaks the plugin is
     /// asked to stop, and ended when it does not.
     pub fn extract(
         &mut self,
         unit: &str,
-        volume: &Volume,
-        mask: &Mask,
+        shared: &SharedVolume<'_>,
         inputs: &Features,
         progress: &mut dyn FnMut(f32) -> ControlFlow<()>,
     ) -> Result<Features, HostError> {
         let at = self.place(unit, UnitKind::Extractor)?;
-        if volume.dim() != mask.voxels().dim() {
-            let (mask, volume) = (mask.voxels().dim(), volume.dim());
-            return Err(HostError::Shape { mask, volume });
-        }
         let name = self.name(unit);
-        let memory = memory::sealed_volume(volume, mask)
-            .map_err(|source| HostError::Start { plugin: name.clone(), source })?;
         let inputs = self.bound(&name, at, inputs)?;
-        let geometry = Some(geometry(volume));
-        let run = Run { unit: at as u32, job: self.next_job(), inputs, geometry };
-        let (out, ..) = self.run(&name, run, Some(memory.as_fd()), progress)?;
-        let names = self.describe(unit)?.outputs.clone();
-        if out.len() != names.len() {
-            return Err(self.garbled(format!(
-                "{} values for {} features",
-                out.len(),
-                names.len()
-            )));
+        if self.volume != shared.number {
+            let SharedVolume { number, geometry, memory, .. } = shared;
+            let message = ToWorker::Volume { number: *number, geometry: geometry.clone() };
+            if self.channel.send(&message.encode(), &[memory.as_fd()]).is_err() {
+                return Err(self.died(&name));
+            }
+            self.volume = *number;
         }
+        let names = self.describe(unit)?.outputs.clone();
+        let call = Call {
+            unit: at as u32,
+            volume: shared.number,
+            inputs: &inputs,
+            n_out: names.len(),
+            n_contributions: 0,
+        };
+        let Output { out, .. } = self.run(&name, &call, progress)?;
         if let Some(at) = out.iter().position(|value| value.is_infinite()) {
             let feature = names[at].clone();
             return Err(HostError::NotFinite { unit: name, name: feature, value: out[at] });
@@ -128,24 +139,20 @@ impl Worker {
         let at = self.place(unit, UnitKind::Scorer)?;
         let name = self.name(unit);
         let inputs = self.bound(&name, at, features)?;
-        let job = self.next_job();
-        let run = Run { unit: at as u32, job, inputs: inputs.clone(), geometry: None };
-        let (out, contributions, base) = self.run(&name, run, None, &mut go_on)?;
-        if out.len() != 1 || contributions.len() != inputs.len() {
-            let (found, wanted) = (contributions.len(), inputs.len());
-            return Err(self.garbled(format!("{found} contributions for {wanted} inputs")));
-        }
+        let call = Call {
+            unit: at as u32,
+            volume: 0,
+            inputs: &inputs,
+            n_out: 1,
+            n_contributions: inputs.len(),
+        };
+        let Output { out, contributions, base } = self.run(&name, &call, &mut go_on)?;
         let names = &self.describe(unit)?.inputs;
         Scored::checked(&name, names, &inputs, out[0], base, &contributions)
     }
 
     fn name(&self, unit: &str) -> String {
         format!("{}/{unit}", self.installed.id())
-    }
-
-    fn next_job(&mut self) -> u64 {
-        self.jobs += 1;
-        self.jobs
     }
 
     fn deadline(&self) -> Duration {
@@ -206,7 +213,9 @@ impl Worker {
                 (confined, units)
             }
             FromWorker::Failed(why) => return Err(HostError::Load { plugin, why }),
-            _ => return Err(self.garbled("no list of its units".to_owned())),
+            FromWorker::Ready { .. } => {
+                return Err(self.garbled("a list of other units".to_owned()));
+            }
         };
         self.confinement = Confinement::from_code(confined);
         for (entry, unit) in entries.iter().zip(units) {
@@ -221,67 +230,71 @@ impl Worker {
         Ok(())
     }
 
-    /// Runs a job to its results.
-    fn run(
-        &mut self,
-        name: &str,
-        run: Run,
-        memory: Option<BorrowedFd<'_>>,
-        progress: &mut dyn FnMut(f32) -> ControlFlow<()>,
-    ) -> Result<(Vec<f64>, Vec<f64>, f64), HostError> {
-        let job = run.job;
-        let deadline = self.deadline();
-        match self.exchange(name, &ToWorker::Run(run), memory, deadline, progress)? {
-            FromWorker::Done { job: done, out, contributions, base } if done == job => {
-                Ok((out, contributions, base))
-            }
-            FromWorker::Refused { job: done, refusal } if done == job => {
-                Err(refused(name.to_owned(), refusal))
-            }
-            _ => Err(self.garbled(format!("the answer to another job than {job}"))),
+    /// Room for the largest of its units.
+    fn room(&self) -> Room {
+        let units = || self.units.iter().flatten();
+        Room {
+            inputs: units().map(|unit| unit.inputs.len()).max().unwrap_or(0) as u32,
+            outputs: units().map(|unit| unit.outputs.len()).max().unwrap_or(0).max(1) as u32,
         }
     }
 
-    /// Sends a message and waits for the answer, passing on progress.
-    fn exchange(
+    /// Makes a call and waits for its results, passing on progress.
+    fn run(
         &mut self,
         name: &str,
-        message: &ToWorker,
-        descriptor: Option<BorrowedFd<'_>>,
-        deadline: Duration,
+        call: &Call<'_>,
         progress: &mut dyn FnMut(f32) -> ControlFlow<()>,
-    ) -> Result<FromWorker, HostError> {
-        if self.channel.send(&message.encode(), descriptor).is_err() {
+    ) -> Result<Output, HostError> {
+        let Some(caller) = self.caller.as_mut() else {
             return Err(self.died(name));
-        }
-        let began = Instant::now();
-        let mut end = began + deadline;
-        let (mut share, mut cancelled) = (0.0, false);
+        };
+        let failed = |source| HostError::Start { plugin: name.to_owned(), source };
+        caller.start(call).map_err(failed)?;
+        let mut end = Instant::now()
+            + Duration::from_millis(self.installed.manifest().plugin.limits.deadline_ms);
+        let mut cancelled = false;
         loop {
-            let now = Instant::now();
-            if now >= end {
+            let left = end.saturating_duration_since(Instant::now());
+            match caller.wait(call, PATIENCE.min(left)).map_err(failed)? {
+                Woken::Answered(answer) => {
+                    return answer.map_err(|refusal| refused(name.to_owned(), refusal));
+                }
+                Woken::End => return Err(self.died(name)),
+                Woken::Nothing => {}
+            }
+            if Instant::now() >= end {
                 self.process.end();
                 return Err(if cancelled {
                     HostError::Cancelled { unit: name.to_owned() }
                 } else {
-                    let deadline_ms = deadline.as_millis() as u64;
-                    HostError::Deadline { unit: name.to_owned(), deadline_ms }
+                    late(name, self.deadline())
                 });
             }
-            match self.channel.receive() {
-                Ok(Received::Message(bytes)) => match FromWorker::decode(&bytes) {
-                    Ok(FromWorker::Progress { share: done, .. }) => share = done,
-                    Ok(answer) => return Ok(answer),
-                    Err(_) => return Err(self.garbled("what is no message".to_owned())),
-                },
-                Ok(Received::Nothing) => {}
-                Ok(Received::End) => return Err(self.died(name)),
-                Err(e) => return Err(self.garbled(e.to_string())),
-            }
-            if !cancelled && progress(share).is_break() {
+            if !cancelled && progress(caller.share()).is_break() {
                 cancelled = true;
                 end = end.min(Instant::now() + GRACE);
-                let _ = self.channel.send(&ToWorker::Cancel(self.jobs).encode(), None);
+                caller.cancel();
+            }
+        }
+    }
+
+    /// Waits for the answer to `Load`.
+    fn answer(&mut self, name: &str, deadline: Duration) -> Result<FromWorker, HostError> {
+        let end = Instant::now() + deadline;
+        loop {
+            match self.channel.receive() {
+                Ok(Received::Message(bytes)) => {
+                    let answer = FromWorker::decode(&bytes);
+                    return answer.map_err(|_| self.garbled("what is no message".to_owned()));
+                }
+                Ok(Received::Nothing) if Instant::now() < end => {}
+                Ok(Received::Nothing) => {
+                    self.process.end();
+                    return Err(late(name, deadline));
+                }
+                Ok(Received::End) => return Err(self.died(name)),
+                Err(e) => return Err(self.garbled(e.to_string())),
             }
         }
     }
@@ -293,6 +306,11 @@ impl Worker {
             memory_mib: self.installed.manifest().plugin.limits.memory_mib,
         }
     }
+}
+
+fn late(name: &str, deadline: Duration) -> HostError {
+    let deadline_ms = deadline.as_millis() as u64;
+    HostError::Deadline { unit: name.to_owned(), deadline_ms }
 }
 
 /// A progress function for calls that nobody cancels.
@@ -332,17 +350,4 @@ fn load(installed: &Installed) -> Result<Load, HostError> {
         memory_mib: manifest.plugin.limits.memory_mib,
         units,
     })
-}
-
-fn geometry(volume: &Volume) -> Geometry {
-    let grid: &Grid = volume.grid();
-    let (nz, ny, nx) = volume.dim();
-    let direction = [grid.normal(), grid.column(), grid.row()].concat();
-    Geometry {
-        shape: [nz as u32, ny as u32, nx as u32],
-        spacing_mm: [grid.step_mm(), grid.pixel().y, grid.pixel().x],
-        direction: std::array::from_fn(|at| direction[at]),
-        slice_origin_mm: grid.origins().concat(),
-        slice_pos_mm: grid.positions_mm().to_vec(),
-    }
 }

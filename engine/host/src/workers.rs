@@ -6,11 +6,13 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use ichor_core::{Features, Mask, UnitId, Volume};
+use ichor_core::{Features, UnitId};
 
 use crate::blocked::Blocked;
 use crate::installed::listed;
-use crate::{HostError, Installed, Scored, UnitDescription, Worker, WorkerCommand};
+use crate::{
+    HostError, Installed, Scored, SharedVolume, UnitDescription, Worker, WorkerCommand,
+};
 
 /// Workers by plugin id.
 ///
@@ -57,18 +59,14 @@ impl Workers {
     pub fn extract(
         &mut self,
         unit: &UnitId,
-        volume: &Volume,
-        mask: &Mask,
+        shared: &SharedVolume<'_>,
         inputs: &Features,
         progress: &mut dyn FnMut(f32) -> ControlFlow<()>,
     ) -> Result<Features, HostError> {
         let answer = self
             .worker(unit)
-            .and_then(|worker| worker.extract(&unit.unit, volume, mask, inputs, progress));
-        self.noted(unit, answer, |input| {
-            volume.hu().hash(input);
-            mask.voxels().hash(input);
-        })
+            .and_then(|worker| worker.extract(&unit.unit, shared, inputs, progress));
+        self.noted(unit, answer, |input| shared.hash(input))
     }
 
     /// See [`Worker::score`].

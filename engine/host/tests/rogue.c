@@ -48,6 +48,13 @@ static ichor_status describe_scorer(void *instance, ichor_desc *desc, ichor_err 
   desc->n_in = 2;
   desc->n_out = 0;
   desc->in_names = inputs;
+  if (is(instance, "take 1379")) {
+    static char names[1379][16];
+    static ichor_str many[1379];
+    for (int i = 0; i < 1379; i++) many[i] = (ichor_str){names[i], (uint64_t)sprintf(names[i], "feature_%d", i)};
+    desc->n_in = 1379;
+    desc->in_names = many;
+  }
   if (is(instance, "name an input twice")) {
     static const ichor_str twice[] = {LIT("a"), LIT("a")};
     desc->in_names = twice;
@@ -63,8 +70,46 @@ static ichor_status describe_extractor(void *instance, ichor_desc *desc, ichor_e
   return ICHOR_OK;
 }
 
+static uint64_t rolled(uint64_t *state) {
+  *state ^= *state << 13, *state ^= *state >> 7, *state ^= *state << 17;
+  return *state;
+}
+
+/* Random bytes over the pages of the call and into every descriptor, as the seed has it. */
+static void scribble(uint64_t seed) {
+  FILE *maps = fopen("/proc/self/maps", "r");
+  char line[512];
+  unsigned long from = 0, to = 0;
+  uint64_t state = seed * 0x9e3779b97f4a7c15u + 1;
+  while (maps && fgets(line, sizeof line, maps))
+    if (strstr(line, "ichor-calls")) sscanf(line, "%lx-%lx", &from, &to);
+  if (maps) fclose(maps);
+  if (from == 0) abort();
+  for (unsigned n = rolled(&state) % 64; n > 0; n--)
+    ((volatile uint64_t *)from)[rolled(&state) % (n % 2 ? 10 : (to - from) / 8)] = rolled(&state);
+  for (int fd = 3; fd < 12 && seed % 2; fd++) {
+    uint64_t word = rolled(&state) >> seed % 64;
+    fcntl(fd, F_SETFL, seed % 3 ? O_NONBLOCK : 0);
+    if (write(fd, &word, sizeof word) < 0) continue;
+  }
+}
+
+/* Cannot be turned into a loop: every call's array is used after the next one. */
+#pragma GCC diagnostic ignored "-Winfinite-recursion"
+static int overflow(volatile int *above) {
+  volatile int here[1024];
+  here[0] = above ? above[0] + 1 : 0;
+  return overflow(here) + here[0];
+}
+
 /* What a scorer may do wrong; 0 when it did none of it. */
 static ichor_status misbehave(void *instance, ichor_response *r, ichor_err *err) {
+  const char *how = ((struct instance *)instance)->how;
+  if (strncmp(how, "scribble ", 9) == 0) scribble(strtoull(how + 9, 0, 10));
+  static unsigned calls;
+  if (is(instance, "crash every 50th") && ++calls % 50 == 0) abort();
+  if (is(instance, "overflow the stack")) r->base = overflow(0);
+  if (is(instance, "count wrongly")) r->n_contrib = 7;
   if (is(instance, "abort")) abort();
   if (is(instance, "exit")) _exit(3);
   if (is(instance, "fault")) *(volatile int *)8 = 0;
@@ -137,10 +182,24 @@ static ichor_status extract(void *instance, const ichor_request *q, ichor_respon
   return ICHOR_OK;
 }
 
+#ifdef RUNS_WHEN_LOADED
+/* The trace of code that ran before anybody looked at the table: the worker is gone. */
+__attribute__((constructor)) static void loaded(void) { _exit(77); }
+#endif
+
+#ifdef NO_DESTROY
+#define DESTROY
+#else
+#define DESTROY .destroy = free,
+#endif
+#define UNIT(kind_, id_, describe_, run_) \
+  {.struct_size = sizeof(ichor_unit), .kind = kind_, .id = LIT(id_), .create = create, .describe = describe_, .run = run_, DESTROY}
+
 static const ichor_unit units[] = {
-    {sizeof(ichor_unit), ICHOR_KIND_SCORER, LIT("scorer"), create, describe_scorer, score, free},
-    {sizeof(ichor_unit), ICHOR_KIND_EXTRACTOR, LIT("extractor"), create, describe_extractor, extract, free},
+    UNIT(ICHOR_KIND_SCORER, "scorer", describe_scorer, score),
+    UNIT(ICHOR_KIND_EXTRACTOR, "extractor", describe_extractor, extract),
 };
 
 const ichor_plugin ichor_plugin_v1 = {
-    ICHOR_MAGIC, sizeof(ichor_plugin), ICHOR_ABI_MAJOR, ICHOR_ABI_MINOR, 2, LIT("org.example.rogue"), LIT("1.0"), units};
+    .magic = ICHOR_MAGIC, .struct_size = sizeof(ichor_plugin), .abi_major = ICHOR_ABI_MAJOR, .abi_minor = ICHOR_ABI_MINOR,
+    .n_units = 2, .id = LIT("org.example.rogue"), .version = LIT("1.0"), .units = units};

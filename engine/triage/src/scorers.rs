@@ -6,7 +6,7 @@ use ichor_core::{
     FeatureError, Features, Mask, Profile, Provenance, Risk, UnitId, Verdict, Volume, Withheld,
     judge,
 };
-use ichor_host::{Scored, Workers};
+use ichor_host::{Scored, SharedVolume, Workers};
 use ichor_net::Cnn;
 use ichor_store::{Outcome, ScorerResult, VerdictKind};
 
@@ -179,8 +179,9 @@ impl Scorers {
         watch: &mut Watch<'_>,
     ) -> Result<Vec<(UnitId, Features)>, TriageError> {
         let mut sets = Vec::new();
+        let shared = SharedVolume::new(volume, mask)?;
         for unit in self.extractors.clone() {
-            let features = self.describe(&unit, volume, mask, watch)?;
+            let features = self.describe(&unit, &shared, watch)?;
             sets.push((unit, features));
         }
         if let Some(cnn) = &self.cnn {
@@ -203,13 +204,12 @@ impl Scorers {
     pub(crate) fn describe(
         &mut self,
         unit: &UnitId,
-        volume: &Volume,
-        mask: &Mask,
+        shared: &SharedVolume<'_>,
         watch: &mut Watch<'_>,
     ) -> Result<Features, TriageError> {
         let mut stopped = false;
         let features =
-            self.workers.extract(unit, volume, mask, &Features::default(), &mut |_share| {
+            self.workers.extract(unit, shared, &Features::default(), &mut |_share| {
                 let flow = watch(Step::Describing);
                 stopped |= flow.is_break();
                 flow

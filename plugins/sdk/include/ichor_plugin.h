@@ -3,8 +3,11 @@
  * Rules.
  * (1) A library exports one DATA symbol, `ichor_plugin_v1`; nothing has to run when it is opened. A library that is
  *     also linked beside others into one program calls it `ichor_plugin_v1_NAME` instead, NAME being its file name
- *     without `lib` and `.so`; the host looks for that one first.
- * (2) Structs only grow at the end and carry their size. Read a field only if ICHOR_HAS() it.
+ *     without `lib` and `.so`; the host looks for that one first. Its numbers are read from the file before the
+ *     library is opened: they must be constants.
+ * (2) Structs only grow at the end and carry their size. Read a field of the host's, and write one, only if
+ *     ICHOR_HAS() it: the host may be of an older minor than this header, and opens the library all the same. A
+ *     host of a newer minor reads of an older library's structs what they have.
  * (3) The side that allocates frees. All buffers for results are the host's.
  * (4) No unwinding, no longjmp and no exit() across the boundary.
  * (5) Strings are UTF-8, pointer and length, never ended by a NUL.

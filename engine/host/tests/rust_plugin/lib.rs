@@ -1,4 +1,4 @@
-//! A scorer written with the SDK, compiled by `tests/worker.rs`; it panics on negative volumes.
+//! A scorer written with the SDK, compiled by `tests/worker/wrong.rs`; it panics on negative volumes.
 
 use ichor_plugin::{Call, Refused, Score, Scorer};
 

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use ichor_core::{Features, UnitId};
+use ichor_host::SharedVolume;
 use ichor_net::Cnn;
 use ichor_radiomics::Parameters;
 use serde_json::json;
@@ -130,9 +131,8 @@ impl Describer {
     fn describe(&mut self, case: &Case) -> Result<Features, TriageError> {
         match self {
             Self::Unit(scorers, unit) => {
-                scorers.describe(unit, &case.volume, &case.mask, &mut |_| {
-                    ControlFlow::Continue(())
-                })
+                let shared = SharedVolume::new(&case.volume, &case.mask)?;
+                scorers.describe(unit, &shared, &mut |_| ControlFlow::Continue(()))
             }
             Self::Radiomics(parameters) => radiomics::describe(parameters, case),
             Self::Cnn(cnn) => Ok(cnn.features(&case.volume, &case.mask)?),

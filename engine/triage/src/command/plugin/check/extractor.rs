@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use ichor_core::{Features, Grid, Mask, PixelSpacing, Volume};
-use ichor_host::{HostError, Worker};
+use ichor_host::{HostError, SharedVolume, Worker};
 use ichor_study::phantom::{Cohort, Phantom, Scan};
 use ndarray::{Array3, Axis};
 
@@ -28,7 +28,8 @@ pub(super) fn try_all(
     let deterministic = worker.describe(unit)?.deterministic;
     let inputs = Features::default();
     let extract = |worker: &mut Worker, volume: &Volume, mask: &Mask| {
-        worker.extract(unit, volume, mask, &inputs, &mut |_| ControlFlow::Continue(()))
+        let shared = SharedVolume::new(volume, mask)?;
+        worker.extract(unit, &shared, &inputs, &mut |_| ControlFlow::Continue(()))
     };
     let values = |features: &Features| {
         let missing = features.values().iter().filter(|value| value.is_nan()).count();
@@ -59,11 +60,12 @@ pub(super) fn try_all(
         }
         add(what, seen);
     }
-    add("stops when asked", stops(&mut worker, unit, &volume, &mask));
+    let shared = SharedVolume::new(&volume, &mask)?;
+    add("stops when asked", stops(&mut worker, unit, &shared));
     let (small, small_mask) = small()?;
+    let small = SharedVolume::new(&small, &small_mask)?;
     bench.many(add, |worker| {
-        let answer = worker
-            .extract(unit, &small, &small_mask, &inputs, &mut |_| ControlFlow::Continue(()));
+        let answer = worker.extract(unit, &small, &inputs, &mut |_| ControlFlow::Continue(()));
         tolerated(answer)
     })
 }
@@ -118,14 +120,9 @@ fn small() -> Result<(Volume, Mask), TriageError> {
 }
 
 /// Asks to stop at the first sign of progress.
-fn stops(
-    worker: &mut Worker,
-    unit: &str,
-    volume: &Volume,
-    mask: &Mask,
-) -> Result<String, String> {
+fn stops(worker: &mut Worker, unit: &str, shared: &SharedVolume<'_>) -> Result<String, String> {
     let mut asked = None;
-    let answer = worker.extract(unit, volume, mask, &Features::default(), &mut |_| {
+    let answer = worker.extract(unit, shared, &Features::default(), &mut |_| {
         asked.get_or_insert_with(Instant::now);
         ControlFlow::Break(())
     });
