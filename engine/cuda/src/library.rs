@@ -27,9 +27,10 @@ pub struct Description {
 }
 
 /// A library that speaks this engine's version of the interface.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Library {
     table: Table,
+    path: PathBuf,
 }
 
 impl Library {
@@ -47,7 +48,12 @@ impl Library {
     /// The arithmetic that is linked into this program, on its CPU: what tests hold the networks
     /// against, through the same interface.
     pub fn linked() -> Self {
-        Self { table: crate::export::ICHOR_CUDA }
+        Self { table: crate::export::ICHOR_CUDA, path: PathBuf::new() }
+    }
+
+    /// Where the linked table lies, for a stand-in in the same process that passes calls on to it.
+    pub fn linked_at() -> usize {
+        (&raw const crate::export::ICHOR_CUDA) as usize
     }
 
     fn read(path: &Path) -> Result<Self, Absent> {
@@ -71,11 +77,16 @@ impl Library {
         // SAFETY: a table of this version is this struct.
         let table = unsafe { ptr::read(table) };
         if table.size == size_of::<Table>() {
-            Ok(Self { table })
+            Ok(Self { table, path: path.to_owned() })
         } else {
             let reason = "its table has another size than its version says".to_owned();
             Err(Absent::DoesNotOpen { path: path.to_owned(), reason })
         }
+    }
+
+    /// Its file; empty for what is linked into this program.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Bytes that are free on a device, and all.

@@ -7,6 +7,8 @@
 mod check;
 mod describe;
 mod devices;
+#[cfg(test)]
+mod fallback;
 mod guarded;
 mod pool;
 pub(crate) mod train;

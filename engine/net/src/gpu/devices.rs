@@ -1,6 +1,7 @@
 //! Which devices are asked for, and what came of it.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -64,7 +65,7 @@ pub enum Devices {
     /// None: the driver is not asked.
     Cpu,
     /// These, by their numbers.
-    These(Vec<usize>),
+    These(Vec<u16>),
 }
 
 impl Devices {
@@ -79,7 +80,7 @@ impl Devices {
             [] | ["auto"] => Ok(Self::Auto),
             ["cpu"] => Ok(Self::Cpu),
             _ => {
-                let mut numbers: Vec<usize> =
+                let mut numbers: Vec<u16> =
                     names.iter().map(number).collect::<Result<_, _>>()?;
                 numbers.sort_unstable();
                 numbers.dedup();
@@ -125,17 +126,27 @@ impl Gpus {
         self.devices != Devices::Cpu
     }
 
+    /// Whether they are asked for by their numbers.
+    pub fn named(&self) -> bool {
+        matches!(self.devices, Devices::These(_))
+    }
+
     /// Driver, devices, memory and library in words; fails with why there is none.
     pub fn said(&self) -> Result<String, String> {
         let asked = || -> Result<String, Absent> {
             let (driver, library) = self.open()?;
-            let mut words = format!("driver with CUDA {}", driver.version as f64 / 1000.0);
+            let (version, file) = (driver.version, library.path().display());
+            let mut words =
+                format!("driver with CUDA {}.{}, {file}", version / 1000, version % 1000 / 10);
             for index in self.numbers(&driver)? {
-                let (free, total) = library.memory(index as i32)?;
-                let name = &driver.devices[index].name;
-                let mib = |bytes: u64| bytes >> 20;
-                words +=
-                    &format!("; cuda:{index} {name}, {} of {} MiB free", mib(free), mib(total));
+                let (free, total) = library.memory(i32::from(index))?;
+                let (name, mib) = (named(&driver, index), |bytes: u64| bytes >> 20);
+                let _ = write!(
+                    words,
+                    "; cuda:{index} {name}, {} of {} MiB free",
+                    mib(free),
+                    mib(total)
+                );
             }
             Ok(words)
         };
@@ -147,22 +158,26 @@ impl Gpus {
         Ok((driver, Library::open(&self.folders)?))
     }
 
-    fn numbers(&self, driver: &Driver) -> Result<Vec<usize>, Absent> {
+    fn numbers(&self, driver: &Driver) -> Result<Vec<u16>, Absent> {
         let n = driver.devices.len();
         match &self.devices {
-            Devices::These(numbers) => match numbers.iter().find(|&&index| index >= n) {
-                Some(&index) => Err(Absent::NoSuchDevice { index, n }),
-                None => Ok(numbers.clone()),
-            },
-            _ => Ok((0..n).collect()),
+            Devices::These(numbers) => {
+                match numbers.iter().map(|&index| usize::from(index)).find(|&index| index >= n)
+                {
+                    Some(index) => Err(Absent::NoSuchDevice { index, n }),
+                    None => Ok(numbers.clone()),
+                }
+            }
+            _ => Ok((0..u16::try_from(n).unwrap_or(u16::MAX)).collect()),
         }
     }
 
     /// The library, the first device, and its name: what a training runs on.
-    pub(super) fn first(&self) -> Result<(Library, usize, String), Absent> {
+    pub(super) fn first(&self) -> Result<(Library, u16, String), Absent> {
         let (driver, library) = self.open()?;
         let index = self.numbers(&driver)?.first().copied().ok_or(Absent::NoDevice)?;
-        Ok((library, index, driver.devices[index].name.clone()))
+        let name = named(&driver, index);
+        Ok((library, index, name))
     }
 
     /// The devices with the network of `key` on them, or why there is none.
@@ -181,12 +196,17 @@ impl Gpus {
         });
         let pool = opened.map_err(|absent| absent.to_string());
         let pool = pool.and_then(|(driver, library, numbers)| {
-            let named = numbers.iter().map(|&n| (n, driver.devices[n].name.clone())).collect();
-            Pool::open(library, named, task(self.precision)).map(Arc::new)
+            let named = numbers.iter().map(|&n| (n, named(&driver, n))).collect();
+            Pool::open(&library, named, task(self.precision)).map(Arc::new)
         });
         pools.insert(key.to_owned(), pool.clone());
         pool
     }
+}
+
+/// The driver's name of one of its devices.
+fn named(driver: &Driver, index: u16) -> String {
+    driver.devices.get(usize::from(index)).map_or_else(String::new, |found| found.name.clone())
 }
 
 #[cfg(test)]

@@ -11,6 +11,9 @@ use crate::forward::{Done, Forward, Slices};
 use crate::plan::Plan;
 use crate::{FRAME, NetError};
 
+/// Names and shapes of a network.
+type Tensors = [(String, Vec<usize>)];
+
 /// GPUs where there are some, and the CPU.
 #[derive(Debug)]
 pub(crate) struct Guarded {
@@ -26,7 +29,7 @@ impl Guarded {
     pub(crate) fn new(
         gpus: &Gpus,
         key: &str,
-        (plan, tensors, parameters): (&Plan, &[(String, Vec<usize>)], Vec<f32>),
+        (plan, tensors, parameters): (&Plan, &Tensors, Vec<f32>),
         cpu: Box<dyn Forward>,
         exact: &dyn Fn() -> Result<ndarray::Array2<f32>, NetError>,
     ) -> Result<Self, NetError> {

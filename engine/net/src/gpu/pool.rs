@@ -89,16 +89,17 @@ impl Pool {
     ///
     /// Fails with the reasons where none is left.
     pub(super) fn open(
-        library: Library,
-        named: Vec<(usize, String)>,
+        library: &Library,
+        named: Vec<(u16, String)>,
         task: Task,
     ) -> Result<Self, String> {
         let (shared, task) = (Arc::new(Shared::default()), Arc::new(task));
         let (mut names, mut reasons) = (Vec::new(), Vec::new());
         for (index, name) in named {
             let (opened, opening) = mpsc::channel();
-            let (shared, task) = (Arc::clone(&shared), Arc::clone(&task));
-            thread::spawn(move || match open(library, index, &task) {
+            let (shared, task, library) =
+                (Arc::clone(&shared), Arc::clone(&task), library.clone());
+            thread::spawn(move || match open(&library, index, &task) {
                 Err(why) => drop(opened.send(Err(why))),
                 Ok((loaded, batch)) => {
                     shared.lock().n_alive += 1;
@@ -169,14 +170,14 @@ fn failure(queue: &Queue) -> String {
 }
 
 /// Puts the network on a device and holds it against the CPU; gives the slices of a batch.
-fn open(library: Library, index: usize, task: &Task) -> Result<(Loaded, usize), String> {
+fn open(library: &Library, index: u16, task: &Task) -> Result<(Loaded, usize), String> {
     let words = |absent: ichor_cuda::Absent| absent.to_string();
-    let (free, _) = library.memory(index as i32).map_err(words)?;
+    let (free, _) = library.memory(i32::from(index)).map_err(words)?;
     let mut batch = BATCH;
     while batch > 1 && (batch * task.bytes_a_slice) as u64 > free / SHARE {
         batch /= 2;
     }
-    let loaded = library.load(index as i32, &task.network, task.precision.code());
+    let loaded = library.load(i32::from(index), &task.network, task.precision.code());
     let mut loaded = loaded.map_err(words)?;
     let computed = compute(&mut loaded, batch, &[known_slice()])?;
     let apart = computed
@@ -207,7 +208,9 @@ fn serve(mut loaded: Loaded, batch: usize, shared: &Shared) {
             }
             Err(why) => {
                 shared.lose(1, why);
-                taken.iter().for_each(|slice| drop(slice.answer.send(None)));
+                for slice in taken {
+                    drop(slice.answer.send(None));
+                }
                 return;
             }
         }

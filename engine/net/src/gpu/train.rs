@@ -31,10 +31,10 @@ impl OnGpu {
     /// Puts a network of `shape` on the first device of `gpus`; gives its name, too.
     pub(crate) fn open(gpus: &Gpus, shape: Shape) -> Result<(Self, String), NetError> {
         let (library, index, name) = gpus.first()?;
-        Ok((Self::on(library, index as i32, shape)?, name))
+        Ok((Self::on(&library, i32::from(index), shape)?, name))
     }
 
-    fn on(library: Library, device: i32, shape: Shape) -> Result<Self, NetError> {
+    fn on(library: &Library, device: i32, shape: Shape) -> Result<Self, NetError> {
         let parameters = vec![0.0; shape.n_parameters()];
         let network = describe(&Plan::unet(shape), &shape.tensors(), parameters);
         let loaded = Mutex::new(library.load(device, &network, F32)?);
@@ -122,7 +122,7 @@ mod tests {
     }
 
     fn on_candle(width: usize, depth: usize) -> OnGpu {
-        OnGpu::on(Library::linked(), CPU, Shape::new(width, depth).unwrap()).unwrap()
+        OnGpu::on(&Library::linked(), CPU, Shape::new(width, depth).unwrap()).unwrap()
     }
 
     #[test]
