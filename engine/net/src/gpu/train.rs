@@ -34,7 +34,8 @@ impl OnGpu {
         Ok((Self::on(&library, i32::from(index), shape)?, name))
     }
 
-    fn on(library: &Library, device: i32, shape: Shape) -> Result<Self, NetError> {
+    /// The same, on a device of a library.
+    pub(crate) fn on(library: &Library, device: i32, shape: Shape) -> Result<Self, NetError> {
         let parameters = vec![0.0; shape.n_parameters()];
         let network = describe(&Plan::unet(shape), &shape.tensors(), parameters);
         let loaded = Mutex::new(library.load(device, &network, F32)?);
