@@ -1,6 +1,6 @@
 //! The arrows between crates, proved from `cargo tree`.
 //!
-//! `core <- {dicom, net, store, host, study} <- triage`; `sdk <- {host, plugins/*}`;
+//! `cuda <- net`; `core <- {dicom, net, store, host, study} <- triage`; `sdk <- {host, plugins/*}`;
 //! `{core, store} <- tui`; triage also takes the trainers of the shipped plugins. The five in the
 //! middle never name each other.
 
@@ -30,7 +30,8 @@ fn core_knows_nobody() {
 #[test]
 fn the_five_in_the_middle_never_name_each_other() {
     check_ours("ichor-dicom", &["ichor-core"]);
-    check_ours("ichor-net", &["ichor-core"]);
+    check_ours("ichor-net", &["ichor-core", "ichor-cuda"]);
+    check_ours("ichor-cuda", &[]);
     check_ours("ichor-store", &["ichor-core"]);
     check_ours("ichor-host", &["ichor-core", "ichor-plugin"]);
     check_ours("ichor-study", &["ichor-core"]);
@@ -46,10 +47,19 @@ fn each_heavy_dependency_stays_in_its_crate() {
         ("libloading", "ichor-host"),
     ];
     for (dependency, owner) in kept {
-        for package in middle.iter().filter(|p| **p != owner) {
+        // The network crate opens the library for GPUs through ichor-cuda.
+        let others = middle.iter().filter(|p| **p != owner);
+        for package in others.filter(|p| dependency != "libloading" || **p != "ichor-net") {
             check_without(package, &[dependency]);
         }
         assert!(dependencies(owner).iter().any(|name| name == dependency));
+    }
+}
+
+#[test]
+fn no_engine_links_cuda() {
+    for package in ["ichor-triage", "ichor", "ichor-net", "ichor-cuda"] {
+        check_without(package, &["cudarc", "candle-kernels"]);
     }
 }
 

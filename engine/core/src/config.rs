@@ -148,6 +148,12 @@ pub struct ScoreConfig {
     pub network: String,
     /// Instructions that compute it: `auto`, or a path that the network crate knows by this name.
     pub path: String,
+    /// Where it runs: `auto`, `cpu`, or GPUs that the network crate knows by these names.
+    pub devices: Vec<String>,
+    /// What a GPU computes in, by the network crate's name.
+    pub gpu_precision: String,
+    /// Folder with the library for GPUs; empty: beside the executable.
+    pub cuda_dir: PathBuf,
     /// Name of the weights whose features are gathered beside the extractors'; empty: none.
     pub cnn: String,
     /// Units whose features are gathered.

@@ -9,7 +9,8 @@ use crate::{Threshold, UnitId};
 pub struct Provenance {
     /// Version of the engine.
     pub engine: String,
-    /// The arithmetic that ran the network, such as `cpu candle f32`.
+    /// What ran the network, such as `cpu avx512-bf16` or `cuda NVIDIA L4 bf16`; where a GPU was
+    /// asked for and the CPU ran it, why.
     pub device: String,
     /// Name of the segmentation weights in the weights' manifest.
     pub network: String,

@@ -284,6 +284,21 @@ pub enum NetError {
         /// Steps of the recipe.
         steps: usize,
     },
+    /// No device has this name.
+    #[error("no device {name:?}: \"auto\" or \"cpu\" alone, or GPUs such as \"cuda:0\"")]
+    UnknownDevice {
+        /// The name asked for.
+        name: String,
+    },
+    /// A GPU computes in nothing of this name.
+    #[error("no precision {name:?}: bf16 or f32")]
+    UnknownPrecision {
+        /// The name asked for.
+        name: String,
+    },
+    /// A GPU that was asked for by name, and by a work that the CPU does not take over.
+    #[error("no GPU: {0}")]
+    Gpu(#[from] ichor_cuda::Absent),
     /// The arithmetic failed; on the CPU that means memory.
     #[error("the network failed: {0}")]
     Arithmetic(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -13,6 +13,7 @@ mod forward;
 mod frame;
 #[cfg(test)]
 mod golden;
+mod gpu;
 mod kernels;
 mod manifest;
 mod measure;
@@ -30,6 +31,7 @@ pub use cpu::path::Path;
 pub use error::NetError;
 pub use forward::StepTime;
 pub use frame::{FRAME, WINDOW_HU};
+pub use gpu::{Devices, GpuPrecision, Gpus};
 pub use manifest::{Entry, Kind};
 pub use measure::{Bench, process_cpu_s};
 pub use network::Network;

@@ -19,12 +19,13 @@ use crate::cpu::path::on_lanes;
 use crate::cpu::unet::Cpu;
 use crate::forward::{Forward, Slice, Slices};
 use crate::frame::{FRAME, Patch};
+use crate::gpu::Guarded;
 use crate::manifest::{self, Entry};
 use crate::plan::Plan;
 use crate::shape::Shape;
 use crate::unet::UNet;
 use crate::weights::Weights;
-use crate::{Kind, NetError, Path};
+use crate::{Gpus, Kind, NetError, Path};
 
 /// Part of the head that the frame may cut away; more is refused.
 const CUT_AWAY: f64 = 0.02;
@@ -33,7 +34,6 @@ const CUT_AWAY: f64 = 0.02;
 #[derive(Debug)]
 pub struct Network {
     entry: Entry,
-    device: String,
     forward: Box<dyn Forward>,
 }
 
@@ -44,6 +44,19 @@ impl Network {
     /// Fails when no manifest names it, when the file's hash, tensor names or shapes are not the
     /// manifest's, or when this CPU lacks the path.
     pub fn load(folders: &[PathBuf], name: &str, path: Option<Path>) -> Result<Self, NetError> {
+        Self::load_on(folders, name, path, &Gpus::none())
+    }
+
+    /// The same, on `gpus` where they can be used; `path` stands behind them.
+    ///
+    /// Fails like [`Network::load`]; that a GPU cannot be used is no failure, and
+    /// [`Network::device`] says it.
+    pub fn load_on(
+        folders: &[PathBuf],
+        name: &str,
+        path: Option<Path>,
+        gpus: &Gpus,
+    ) -> Result<Self, NetError> {
         let path = path.unwrap_or_else(Path::fastest);
         if !path.is_available() {
             return Err(NetError::NoPath { path, fastest: Path::fastest() });
@@ -54,7 +67,19 @@ impl Network {
         entry.must_have(shape.n_parameters(), [1, 1, FRAME, FRAME])?;
         let weights = Weights::load(&folder, &entry, shape.tensors(), &Device::Cpu)?;
         let forward = on_path(path, shape, &weights)?;
-        Ok(Self { entry, device: forward.device(), forward })
+        if !gpus.wanted() {
+            return Ok(Self { entry, forward });
+        }
+        let (tensors, mut numbers) = (shape.tensors(), weights.numbers()?);
+        let flat = |(name, _): &(String, Vec<usize>)| numbers.remove(name).unwrap_or_default();
+        let parameters = tensors.iter().flat_map(flat).collect();
+        let exact = || {
+            let cpu = on_path(Path::fastest_f32(), shape, &weights)?;
+            probability_of(&*cpu, Guarded::known_slice().view())
+        };
+        let network = (&Plan::unet(shape), &tensors[..], parameters);
+        let forward = Guarded::new(gpus, &entry.sha256, network, forward, &exact)?;
+        Ok(Self { entry, forward: Box::new(forward) })
     }
 
     /// Its name in the manifest.
@@ -67,9 +92,10 @@ impl Network {
         &self.entry.sha256
     }
 
-    /// What computes it, such as `cpu avx512-bf16`.
-    pub fn device(&self) -> &str {
-        &self.device
+    /// What computed the last slices, or will compute the first: such as `cpu avx512-bf16`,
+    /// `cuda NVIDIA L4 bf16`, or the CPU and why no GPU.
+    pub fn device(&self) -> String {
+        self.forward.device()
     }
 
     /// Under which terms its weights may be used.
@@ -143,15 +169,23 @@ impl Network {
         &self,
         windowed: ArrayView2<'_, f32>,
     ) -> Result<Array2<f32>, NetError> {
-        let make = |_| Slice { windowed: windowed.to_owned(), wanted: None };
-        let mut probability = Array2::zeros(windowed.dim());
-        let mut keep = |_, computed| {
-            probability = computed;
-            ControlFlow::Continue(())
-        };
-        self.forward.run(&Slices { n: 1, make: &make }, &mut keep)?;
-        Ok(probability)
+        probability_of(&*self.forward, windowed)
     }
+}
+
+/// Probability of one windowed slice, nothing left out.
+fn probability_of(
+    forward: &dyn Forward,
+    windowed: ArrayView2<'_, f32>,
+) -> Result<Array2<f32>, NetError> {
+    let make = |_| Slice { windowed: windowed.to_owned(), wanted: None };
+    let mut probability = Array2::zeros(windowed.dim());
+    let mut keep = |_, computed| {
+        probability = computed;
+        ControlFlow::Continue(())
+    };
+    forward.run(&Slices { n: 1, make: &make }, &mut keep)?;
+    Ok(probability)
 }
 
 /// The network's arithmetic on `path`, with its weights.

@@ -18,8 +18,8 @@ mod filter;
 mod lanes;
 mod loss;
 mod measure;
-mod model;
-mod network;
+pub(crate) mod model;
+pub(crate) mod network;
 mod random;
 mod recipe;
 #[cfg(test)]

@@ -35,6 +35,10 @@ struct Line {
     /// else the fastest here]
     #[arg(long = "path", id = "instructions", global = true, value_name = "NAME", value_parser = instructions)]
     path: Option<ichor_net::Path>,
+    /// Where the segmentation network runs: auto, cpu, or GPUs such as cuda:0; may be given several
+    /// times [default: the configuration's, and the CPU beside --path]
+    #[arg(long = "device", global = true, value_name = "NAME")]
+    devices: Vec<String>,
     #[command(subcommand)]
     command: Command,
 }
@@ -80,7 +84,7 @@ pub fn main() -> ExitCode {
     if matches!(line.command, Command::PluginWorker) {
         return ExitCode::from(ichor_host::worker_main().clamp(0, 255) as u8);
     }
-    let done = Settings::read(line.config.as_deref(), line.path)
+    let done = Settings::read(line.config.as_deref(), line.path, &line.devices)
         .and_then(|settings| run(line.command, &settings));
     match done {
         Ok(()) => ExitCode::SUCCESS,

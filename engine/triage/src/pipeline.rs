@@ -81,6 +81,11 @@ impl Pipeline {
         &self.scorers
     }
 
+    /// What computed the last study, or will compute the first.
+    pub(crate) fn device(&self) -> String {
+        self.imaging.network.device()
+    }
+
     /// Goes on with `scorers`; the workers of those before end.
     pub(crate) fn move_to(&mut self, scorers: Scorers) {
         self.scorers = scorers;
@@ -158,6 +163,8 @@ impl Imaging {
                 seen.provenance.images_sha256 = Some(ichor_dicom::sha256_of(&files)?);
                 seen.warnings = warnings;
                 self.look(&volume, &mut seen, watch)?;
+                // A GPU that failed has handed over to the CPU.
+                seen.provenance.device = self.network.device();
                 seen.volume = Some(volume);
             }
         }
@@ -221,7 +228,7 @@ impl Imaging {
     fn provenance(&self) -> Provenance {
         Provenance {
             engine: env!("CARGO_PKG_VERSION").to_owned(),
-            device: self.network.device().to_owned(),
+            device: self.network.device(),
             network: self.network.name().to_owned(),
             network_sha256: self.network.sha256().to_owned(),
             scorer: None,

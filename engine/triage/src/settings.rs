@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use ichor_core::{Config, ConfigError, Layout, Places};
+use ichor_core::{Config, ConfigError, Layout, Places, ScoreConfig};
 use ichor_host::WorkerCommand;
-use ichor_net::Network;
+use ichor_net::{Devices, GpuPrecision, Gpus, Network};
 
 use crate::TriageError;
 
@@ -61,6 +62,10 @@ pub(crate) struct Settings {
     pub(crate) file: Option<PathBuf>,
     /// Which instructions compute the networks.
     pub(crate) instructions: Instructions,
+    /// The GPUs that compute the segmentation network, shared by all workers.
+    pub(crate) gpus: Arc<Gpus>,
+    /// What `--device` names.
+    pub(crate) devices: Vec<String>,
     /// What lies where under `data_dir`.
     pub(crate) layout: Layout,
     /// Folders beside the executable.
@@ -70,11 +75,12 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Reads the first configuration file there is; a file named by `flag` must exist. `path` wins
-    /// over the file's.
+    /// Reads the first configuration file there is; a file named by `flag` must exist. `path` and
+    /// `devices` win over the file's; a path alone means the CPU.
     pub(crate) fn read(
         flag: Option<&Path>,
         path: Option<ichor_net::Path>,
+        devices: &[String],
     ) -> Result<Self, TriageError> {
         let exe = std::env::current_exe().map_err(|source| {
             TriageError::file("find the path of", Path::new("this program"), source)
@@ -91,14 +97,17 @@ impl Settings {
             |source| TriageError::Config { path: file.clone().unwrap_or_default(), source };
         let config = Config::parse(&text).map_err(in_file)?;
         let instructions = Instructions::of(path, &config.score.path).map_err(in_file)?;
+        let gpus = Arc::new(gpus(&config.score, path, devices, &exe)?);
         let layout = Layout::new(&config.data_dir);
-        Ok(Self { layout, file, places: Places::beside(&exe), exe, config, instructions })
+        let (places, devices) = (Places::beside(&exe), devices.to_vec());
+        Ok(Self { config, file, instructions, gpus, devices, layout, places, exe })
     }
 
     /// Loads the network that the configuration names, onto the path that is in force.
     pub(crate) fn network(&self) -> Result<Network, TriageError> {
         let name = &self.config.score.network;
-        Ok(Network::load(&self.weights_dirs(), name, self.instructions.forced())?)
+        let path = self.instructions.forced();
+        Ok(Network::load_on(&self.weights_dirs(), name, path, &self.gpus)?)
     }
 
     /// Folders with networks' weights, first come first used.
@@ -124,6 +133,25 @@ impl Settings {
         let shipped = self.weights_dirs().into_iter().map(|dir| dir.join("profiles"));
         [self.layout.profiles()].into_iter().chain(shipped).collect()
     }
+}
+
+/// The GPUs that flag and configuration ask for; nothing is opened yet.
+fn gpus(
+    score: &ScoreConfig,
+    path: Option<ichor_net::Path>,
+    flag: &[String],
+    exe: &Path,
+) -> Result<Gpus, TriageError> {
+    let devices = match (flag, path) {
+        ([], Some(_)) => Devices::Cpu,
+        ([], None) => Devices::of(&score.devices)?,
+        (named, _) => Devices::of(named)?,
+    };
+    let precision: GpuPrecision = score.gpu_precision.parse()?;
+    let beside = exe.parent().unwrap_or(Path::new(".")).to_owned();
+    let configured = Some(&score.cuda_dir).filter(|folder| !folder.as_os_str().is_empty());
+    let folders = configured.map_or_else(|| vec![beside], |folder| vec![folder.clone()]);
+    Ok(Gpus::new(devices, precision, folders))
 }
 
 #[cfg(test)]

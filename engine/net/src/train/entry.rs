@@ -9,9 +9,10 @@ use super::recipe::Recipe;
 use super::run::Job;
 use super::start::Start;
 use super::state_dict::{bf16_file, replace};
-use crate::NetError;
+use crate::gpu::train::OnGpu;
 use crate::shape::Shape;
 use crate::weights::sha256;
+use crate::{Gpus, NetError};
 
 /// The checkpoint in its folder.
 pub(super) const CHECKPOINT: &str = "checkpoint.safetensors";
@@ -47,19 +48,26 @@ impl Trained {
 ///
 /// The folder `checkpoints` is where it goes on from when it was stopped. `progress` is called
 /// after every step; `Break` stops the training, which is then an error. The result is the
-/// running average of the weights with the best validation.
+/// running average of the weights with the best validation. On `gpus` the first of them computes
+/// logits and gradients, and its failure is the training's; a checkpoint goes on anywhere.
 pub fn train_unet(
     recipe: &Recipe,
     examples: &Examples,
     start: Start,
     checkpoints: &Path,
     threads: usize,
+    gpus: &Gpus,
     progress: &mut Progress<'_>,
 ) -> Result<Trained, NetError> {
     let shape = recipe.shape()?;
     let checkpoint = checkpoints.join(CHECKPOINT);
     let job = Job { recipe, examples, checkpoint: &checkpoint, threads };
-    let state = job.train(network(shape), start.parameters, progress)?;
+    let state = if gpus.wanted() {
+        let (model, _) = OnGpu::open(gpus, shape)?;
+        job.train(model, start.parameters, progress)?
+    } else {
+        job.train(network(shape), start.parameters, progress)?
+    };
     let (parameters, curves) = state.kept();
     Ok(Trained { curves, parameters, shape })
 }

@@ -11,7 +11,7 @@ use crate::shape::Shape;
 use crate::{NetError, Path};
 
 /// The segmentation network of `shape`, before its first parameters, on an f32 path of the CPU.
-pub(super) fn network(shape: Shape) -> impl Trainable {
+pub(crate) fn network(shape: Shape) -> impl Trainable {
     UNet {
         network: Differentiable::new(Plan::unet(shape), shape.tensors()),
         multiple: shape.multiple(),

@@ -120,9 +120,14 @@ impl<M: Trainable> Slices<'_, M> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gpu::train::OnGpu;
     use crate::train::examples::tests::{example, recipe};
     use crate::train::examples::{Example, Origin};
+    use crate::train::network::network;
+    use crate::train::start::Start;
     use crate::train::toy::Toy;
+    use ichor_cuda::Library;
+    use ichor_cuda::interface::CPU;
     use std::ops::ControlFlow;
 
     const TEXT: &str = "steps = 60\nbatch = 5\nrate = 0.1\nwarm_up = 5\nema = 0.9\nvalidation = 0.3\nvalidate_every = 20\ncheckpoint_every = 7\nmargin = 0\nnoise = 0.01\nshift = 0.01";
@@ -144,12 +149,23 @@ mod tests {
         folder: &Path,
         stop: Option<usize>,
     ) -> Result<State, NetError> {
+        train_model(Toy::default(), Toy::start(), (text, threads), folder, stop)
+    }
+
+    /// The same of any model.
+    fn train_model<M: Trainable>(
+        model: M,
+        start: Vec<f32>,
+        (text, threads): (&str, usize),
+        folder: &Path,
+        stop: Option<usize>,
+    ) -> Result<State, NetError> {
         let recipe = recipe(text);
         let examples = examples(&recipe);
         let checkpoint = folder.join("checkpoint.safetensors");
         let job =
             Job { recipe: &recipe, examples: &examples, checkpoint: &checkpoint, threads };
-        job.train(Toy::default(), Toy::start(), &mut |stage| {
+        job.train(model, start, &mut |stage| {
             if Some(stage.step) == stop {
                 ControlFlow::Break(())
             } else {
@@ -195,6 +211,29 @@ mod tests {
         assert_eq!(train(TEXT, 1, folder.path(), None).unwrap(), whole);
         // It is at its end now, and says so again.
         assert_eq!(train(TEXT, 1, folder.path(), None).unwrap(), whole);
+    }
+
+    #[test]
+    fn a_checkpoint_goes_on_from_the_cpu_to_a_library_and_back() {
+        let text = TEXT.replace("rate = 0.1", "rate = 0.003\nwidth = 2\ndepth = 2");
+        let shape = recipe(&text).shape().unwrap();
+        let start = Start::of(&recipe(&text)).unwrap().parameters;
+        let on_library = || OnGpu::on(&Library::linked(), CPU, shape).unwrap();
+        let work = (text.as_str(), 1);
+        let whole = tempfile::tempdir().unwrap();
+        let expected =
+            train_model(network(shape), start.clone(), work, whole.path(), None).unwrap();
+
+        let folder = tempfile::tempdir().unwrap();
+        train_model(network(shape), start.clone(), work, folder.path(), Some(9)).unwrap_err();
+        train_model(on_library(), start.clone(), work, folder.path(), Some(41)).unwrap_err();
+        let found = train_model(network(shape), start, work, folder.path(), None).unwrap();
+        let (found, expected) = (found.curves, expected.curves);
+        assert_eq!(found.loss[..9], expected.loss[..9]);
+        for (found, expected) in found.loss.iter().zip(&expected.loss) {
+            assert!((found - expected).abs() < 1e-3 * expected, "{found}, {expected}");
+        }
+        assert!(found.loss[59] < found.loss[0], "{:?}", found.loss);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! machine's alone, so the machine is named first.
 
 mod agreement;
+mod gpu;
 mod heads;
 mod json;
 mod machine;
@@ -13,9 +14,10 @@ mod study;
 mod table;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
-use ichor_net::Path;
+use ichor_net::{Gpus, Path};
 
 use super::score::print;
 use crate::settings::Instructions;
@@ -27,7 +29,8 @@ use crate::{Settings, TriageError};
 /// out, and the slices of heads, where only what the head needs is computed. core-ms is CPU time;
 /// our paths give a slice one thread.
 /// GFLOP are those of plain convolutions: a path that multiplies by Winograd's products does fewer
-/// and may pass its peak. candle-f32 is slow and measured only when --path names it.
+/// and may pass its peak. With --device cuda:0 the heads are timed on that GPU, in wall time, and held
+/// against f32 on the CPU. candle-f32 is slow and measured only when --path names it.
 #[derive(Args)]
 pub(crate) struct Bench {
     /// The network [default: the configuration's]
@@ -86,6 +89,8 @@ impl Bench {
         } else if let Some(folder) = &self.study {
             let timed = study::time(&self.site(settings), &paths(settings), folder, runs)?;
             if self.json { json::study(&timed) } else { table::study(&timed) }
+        } else if !settings.devices.is_empty() && settings.gpus.wanted() {
+            gpu::time(&self.site(settings), &heads::read(&self.images)?, runs, self.json)?
         } else {
             let site = self.site(settings);
             let heads = if self.whole { Vec::new() } else { heads::read(&self.images)? };
@@ -119,5 +124,6 @@ fn paths(settings: &Settings) -> Vec<Path> {
 
 /// `site` with its network on `path`.
 fn on(site: &Settings, path: Path) -> Settings {
-    Settings { instructions: Instructions::Asked(path), ..site.clone() }
+    let gpus = Arc::new(Gpus::none());
+    Settings { instructions: Instructions::Asked(path), gpus, ..site.clone() }
 }

@@ -49,7 +49,7 @@ impl Demo {
     pub(crate) fn run(&self, settings: &Settings) -> Result<(), TriageError> {
         let scratch = Scratch::make(self.keep.as_deref())?;
         let config = scratch.configure(settings)?;
-        let inner = Settings::read(Some(&config), None)?;
+        let inner = Settings::read(Some(&config), None, &settings.devices)?;
         for source in plugin::shipped(settings)? {
             plugin::install(&inner, &source, None)?;
         }
@@ -107,13 +107,17 @@ impl Scratch {
     /// Writes a configuration on which a demo's engine and console agree.
     fn configure(&self, settings: &Settings) -> Result<PathBuf, TriageError> {
         let score = &settings.config.score;
+        let cpu = ["cpu".to_owned()];
         // A JSON string is a TOML string.
         let text = format!(
-            "data_dir = {}\nweights_dir = {}\n\n[dicom]\nlisten = \"127.0.0.1:0\"\n\n[engine]\nquiet_s = 2\n\n[score]\nnetwork = {}\npath = {}\ncnn = {}\n",
+            "data_dir = {}\nweights_dir = {}\n\n[dicom]\nlisten = \"127.0.0.1:0\"\n\n[engine]\nquiet_s = 2\n\n[score]\nnetwork = {}\npath = {}\ndevices = {}\ngpu_precision = {}\ncuda_dir = {}\ncnn = {}\n",
             json!(self.folder.join("data")),
             json!(settings.config.weights_dir.clone().unwrap_or_default()),
             json!(score.network),
             json!(settings.instructions.forced().map_or("auto", ichor_net::Path::name)),
+            json!(if settings.gpus.wanted() { &score.devices[..] } else { &cpu[..] }),
+            json!(score.gpu_precision),
+            json!(score.cuda_dir),
             json!(score.cnn),
         );
         let path = self.folder.join("ichor.toml");

@@ -69,6 +69,9 @@ fn examine(settings: &Settings) -> Vec<Finding> {
     let mut findings = vec![Finding { what: "config", found: Ok(file) }];
     findings.push(Finding { what: "data", found: data(settings) });
     findings.push(Finding { what: "engine", found: engine(settings) });
+    if let Some(finding) = gpu(settings) {
+        findings.push(finding);
+    }
     let network = settings.network().map_err(|error| error.to_string());
     findings.push(Finding {
         what: "path",
@@ -109,6 +112,18 @@ fn path(settings: &Settings, network: &Network) -> String {
         Path::ALL.into_iter().filter(|path| path.is_available()).map(Path::name).collect();
     let by = settings.instructions.chosen_by();
     format!("{}, {by}; this CPU has {}", network.device(), here.join(", "))
+}
+
+/// Driver, devices and library, or why there are none; that is a failure where they were named.
+fn gpu(settings: &Settings) -> Option<Finding> {
+    if !settings.gpus.wanted() {
+        return None;
+    }
+    let found = match settings.gpus.said() {
+        Err(why) if !settings.gpus.named() => Ok(format!("not used: {why}")),
+        said => said,
+    };
+    Some(Finding { what: "gpu", found })
 }
 
 fn data(settings: &Settings) -> Result<String, String> {

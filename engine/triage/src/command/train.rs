@@ -38,7 +38,7 @@ impl Train {
         match &self.what {
             What::Boosting(scorer) => scorer.run(scorer::Kind::Boosting, settings),
             What::Signature(scorer) => scorer.run(scorer::Kind::Signature, settings),
-            What::Unet(unet) => unet.run(),
+            What::Unet(unet) => unet.run(settings),
             What::Cnn(cnn) => cnn.run(settings),
         }
     }

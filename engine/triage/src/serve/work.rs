@@ -57,6 +57,8 @@ pub(super) struct Worker {
     pipeline: Pipeline,
     settings: Settings,
     owner: String,
+    /// What was last said to compute the network.
+    device: String,
     /// Whether it was said that plugins on disk cannot be moved to.
     warned: bool,
 }
@@ -67,7 +69,10 @@ impl Worker {
         pipeline: Pipeline,
         index: usize,
     ) -> Result<Self, TriageError> {
+        let device = pipeline.device();
+        tracing::info!("scoring thread {index}: the network runs on {device}");
         Ok(Self {
+            device,
             store: Store::open(&settings.layout.database())?,
             pipeline,
             settings: settings.clone(),
@@ -122,6 +127,11 @@ impl Worker {
     /// One attempt at one study, with its end written to the store whatever it is.
     fn attempt(&mut self, job: &Job, stop: &AtomicBool) {
         let scored = catch_unwind(AssertUnwindSafe(|| self.score(job, stop)));
+        let device = self.pipeline.device();
+        if device != self.device {
+            tracing::warn!("study {}: the network ran on {device}", job.study);
+            self.device = device;
+        }
         let outcome = match scored {
             Ok(Ok(done)) => self.keep(job, &done),
             Ok(Err(error)) => Err(error),

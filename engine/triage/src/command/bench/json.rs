@@ -86,7 +86,8 @@ pub(super) fn step(timed: &step::Timed) -> String {
     }))
 }
 
-fn with_machine(mut value: Value) -> String {
+/// The figures with the machine that they are of.
+pub(super) fn with_machine(mut value: Value) -> String {
     let (cpu, cores) = machine::named();
     value["cpu"] = cpu.into();
     value["cores"] = cores.into();

@@ -6,15 +6,15 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
 use clap::Args;
-use ichor_net::{Example, Examples, Recipe, Start, train_unet};
+use ichor_net::{Example, Examples, Gpus, Recipe, Start, train_unet};
 
 use super::card::{Card, counted};
 use super::report::Report;
 use super::stop::{stop_flag, threads};
 use super::{phantoms, real};
-use crate::TriageError;
 use crate::command::progress::Progress;
 use crate::command::score::print;
+use crate::{Settings, TriageError};
 
 /// Train the segmentation network. The same command goes on where it was stopped.
 ///
@@ -47,7 +47,7 @@ pub(crate) struct Unet {
 }
 
 impl Unet {
-    pub(crate) fn run(&self) -> Result<(), TriageError> {
+    pub(crate) fn run(&self, settings: &Settings) -> Result<(), TriageError> {
         let (Some(path), Some(out), false) = (&self.recipe, &self.out, self.defaults) else {
             return print(Recipe::DEFAULTS.trim_end());
         };
@@ -73,8 +73,18 @@ impl Unet {
             ControlFlow::Continue(())
         };
         let threads = threads(self.threads);
-        let trained =
-            train_unet(&recipe, &examples, start, &self.checkpoint, threads, &mut progress);
+        // A training is long: it goes to a GPU only where the command says so.
+        let none = Gpus::none();
+        let gpus = if settings.devices.is_empty() { &none } else { &*settings.gpus };
+        let trained = train_unet(
+            &recipe,
+            &examples,
+            start,
+            &self.checkpoint,
+            threads,
+            gpus,
+            &mut progress,
+        );
         drop(report);
         said?;
         let trained = trained?;

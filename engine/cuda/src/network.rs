@@ -1,0 +1,249 @@
+//! A network by candle's tensors, forward and backward, on whatever device they lie.
+//!
+//! candle computes what it computes well on a GPU: convolutions by cuDNN, products by cuBLAS. A
+//! 2x2 up-convolution is a 1x1 convolution whose channels are dealt out over four pixels, because
+//! candle's own is a naive kernel. The gradient is written out here: candle's max-pooling gives a
+//! quarter of it, and its gradient by weights is a convolution with a kernel as large as the image.
+
+use candle_core::{DType, Device, Error, Result, Tensor};
+
+use crate::interface::{BF16, CONVOLVE, F32, LOGITS, POOL, Step, UP};
+use crate::taps::{by_taps, deal, gather, halves, largest, turned};
+
+/// Maps of one slot, by what is concatenated.
+type Slot = [Option<Tensor>; 2];
+
+/// Weights of one step on the device.
+#[derive(Debug)]
+struct Layer {
+    /// `(out, in, side, side)`; of an up-convolution `(4 out, in, 1, 1)`.
+    weight: Tensor,
+    /// `(1, out, 1, 1)`.
+    bias: Tensor,
+    /// From the gradient by the output to that by the input; none where maps are never kept.
+    turned: Option<Tensor>,
+}
+
+/// A network on a device.
+#[derive(Debug)]
+pub(crate) struct Network {
+    steps: Vec<Step>,
+    layers: Vec<Option<Layer>>,
+    channels: usize,
+    n_parameters: usize,
+    device: Device,
+    dtype: DType,
+    kept: Vec<Option<Vec<Slot>>>,
+}
+
+impl Network {
+    /// Puts `steps` with their `parameters` on `device`.
+    ///
+    /// Fails where a step reads what is not written, or parameters that are not there.
+    pub(crate) fn new(
+        device: Device,
+        steps: Vec<Step>,
+        channels: usize,
+        parameters: &[f32],
+        precision: u32,
+    ) -> Result<Self> {
+        let dtype = match precision {
+            F32 => DType::F32,
+            BF16 => DType::BF16,
+            other => return Err(Error::msg(format!("no precision {other}"))),
+        };
+        let n_parameters = parameters.len();
+        let (layers, kept) = (Vec::new(), Vec::new());
+        let mut network = Self { steps, layers, channels, n_parameters, device, dtype, kept };
+        network.take(parameters)?;
+        Ok(network)
+    }
+
+    /// Takes new parameters.
+    pub(crate) fn take(&mut self, parameters: &[f32]) -> Result<()> {
+        if parameters.len() != self.n_parameters {
+            let n = self.n_parameters;
+            return Err(Error::msg(format!("{} parameters for {n}", parameters.len())));
+        }
+        let layers = self.steps.iter().map(|step| self.layer(step, parameters));
+        self.layers = layers.collect::<Result<_>>()?;
+        Ok(())
+    }
+
+    fn layer(&self, step: &Step, parameters: &[f32]) -> Result<Option<Layer>> {
+        let (c_in, c_out) = (step.channels_in as usize, step.channels_out as usize);
+        let dims = match step.kind {
+            CONVOLVE => (c_out, c_in, 3, 3),
+            UP => (c_in, c_out, 2, 2),
+            LOGITS => (c_out, c_in, 1, 1),
+            POOL => return Ok(None),
+            other => return Err(Error::msg(format!("no step of kind {other}"))),
+        };
+        let part = |start: u64, n: usize| {
+            let start = usize::try_from(start).unwrap_or(usize::MAX);
+            let end = start.saturating_add(n);
+            let missing = || Error::msg(format!("no parameters {start} to {end}"));
+            parameters.get(start..end).ok_or_else(missing)
+        };
+        let weight = part(step.weight, dims.0 * dims.1 * dims.2 * dims.3)?;
+        let mut weight = Tensor::from_slice(weight, dims, &Device::Cpu)?;
+        if step.kind == UP {
+            weight = weight.reshape((c_in, 4 * c_out))?.t()?.contiguous()?;
+            weight = weight.reshape((4 * c_out, c_in, 1, 1))?;
+        }
+        let there = |tensor: &Tensor| tensor.to_dtype(self.dtype)?.to_device(&self.device);
+        let bias = Tensor::from_slice(part(step.bias, c_out)?, (1, c_out, 1, 1), &Device::Cpu)?;
+        let turned = match self.dtype {
+            DType::F32 => Some(there(&turned(&weight)?)?),
+            _ => None,
+        };
+        Ok(Some(Layer { weight: there(&weight)?, bias: there(&bias)?, turned }))
+    }
+
+    /// Pixels `(n, channels, y, x)` to the output; maps are kept under `keep` where that is not 0.
+    pub(crate) fn forward(
+        &mut self,
+        pixels: &[f32],
+        (n, y, x): (usize, usize, usize),
+        keep: usize,
+    ) -> Result<Vec<f32>> {
+        if keep > 0 && self.dtype != DType::F32 {
+            return Err(Error::msg("a gradient is computed in f32 only"));
+        }
+        let pixels = Tensor::from_slice(pixels, (n, self.channels, y, x), &self.device)?;
+        let n_slots = 2 + self.steps.iter().map(|s| s.target.max(s.source)).max().unwrap_or(0);
+        let mut slots: Vec<Slot> = vec![[None, None]; n_slots as usize];
+        slots[0][0] = Some(pixels.to_dtype(self.dtype)?);
+        let mut out = None;
+        for (at, (step, layer)) in self.steps.iter().zip(&self.layers).enumerate() {
+            let source = step.source as usize;
+            let seen = if step.kind == POOL {
+                group(&slots[source], 0)?
+            } else {
+                joined(&slots[source])?
+            };
+            let made = match (step.kind, layer) {
+                (POOL, _) => seen.max_pool2d(2)?,
+                (_, None) => return Err(Error::msg("a step without its weights")),
+                (CONVOLVE, Some(layer)) => {
+                    let d = step.dilation as usize;
+                    let sums = seen.conv2d(&layer.weight, d, 1, d, 1)?;
+                    sums.broadcast_add(&layer.bias)?.relu()?
+                }
+                (UP, Some(layer)) => deal(&seen.conv2d(&layer.weight, 0, 1, 1, 1)?)?
+                    .broadcast_add(&layer.bias)?,
+                (_, Some(layer)) => {
+                    out = Some(
+                        seen.conv2d(&layer.weight, 0, 1, 1, 1)?.broadcast_add(&layer.bias)?,
+                    );
+                    continue;
+                }
+            };
+            slots[step.target as usize][usize::from(step.group > 0)] = Some(made);
+            let read_again = self.steps[at + 1..].iter().any(|s| s.source == step.source);
+            if keep == 0 && !read_again {
+                slots[source] = [None, None];
+            }
+        }
+        let out = match (out, self.steps.last()) {
+            (Some(logits), _) => logits,
+            (None, Some(last)) => group(&slots[last.target as usize], 0)?.mean((2, 3))?,
+            (None, None) => return Err(Error::msg("a network without a step")),
+        };
+        if keep > 0 {
+            self.kept.resize_with(self.kept.len().max(keep), || None);
+            self.kept[keep - 1] = Some(slots);
+        }
+        out.to_dtype(DType::F32)?.flatten_all()?.to_vec1()
+    }
+
+    /// Gradient by the parameters into `gradient`, from that by the output of what was kept.
+    pub(crate) fn gradient(
+        &self,
+        kept: usize,
+        by_output: &[f32],
+        gradient: &mut [f32],
+    ) -> Result<()> {
+        let slots = kept.checked_sub(1).and_then(|at| self.kept.get(at)?.as_ref());
+        let slots = slots.ok_or_else(|| Error::msg(format!("nothing is kept under {kept}")))?;
+        let mut back: Vec<Slot> = vec![[None, None]; slots.len()];
+        if let Some(last) = self.steps.last().filter(|step| step.kind != LOGITS) {
+            let maps = group(&slots[last.target as usize], 0)?;
+            let (n, c, y, x) = maps.dims4()?;
+            let means = Tensor::from_slice(by_output, (n, c, 1, 1), &self.device)?;
+            let by_maps = (means / (y * x) as f64)?.broadcast_as((n, c, y, x))?.contiguous()?;
+            back[last.target as usize][0] = Some(by_maps);
+        }
+        gradient.fill(0.0);
+        for (step, layer) in self.steps.iter().zip(&self.layers).rev() {
+            let (source, target) = (step.source as usize, step.target as usize);
+            let which = usize::from(step.group > 0);
+            if step.kind == POOL {
+                let by_output = group(&back[target], 0)?;
+                let by_input = largest(&group(&slots[source], 0)?, &by_output)?;
+                add(&mut back[source][0], by_input)?;
+                continue;
+            }
+            let (Some(layer), seen) = (layer, joined(&slots[source])?) else {
+                return Err(Error::msg("a step without its weights"));
+            };
+            let (n, _, y, x) = seen.dims4()?;
+            let by_sums = match step.kind {
+                LOGITS => Tensor::from_slice(by_output, (n, 1, y, x), &self.device)?,
+                UP => group(&back[target], which)?,
+                _ => {
+                    let made = group(&slots[target], which)?;
+                    let passed = made.gt(0f32)?.to_dtype(DType::F32)?;
+                    (group(&back[target], which)? * passed)?
+                }
+            };
+            put(gradient, step.bias, &by_sums.sum((0, 2, 3))?)?;
+            let dilation = if step.kind == CONVOLVE { step.dilation as usize } else { 0 };
+            let by_sums = if step.kind == UP { gather(&by_sums)? } else { by_sums };
+            let mut by_weight = by_taps(&seen, &by_sums, dilation)?;
+            if step.kind == UP {
+                by_weight = by_weight.reshape((4 * step.channels_out as usize, ()))?.t()?;
+            }
+            put(gradient, step.weight, &by_weight)?;
+            if let (true, Some(turned)) = (source > 0, &layer.turned) {
+                let by_input = by_sums.conv2d(turned, dilation, 1, dilation.max(1), 1)?;
+                let of = |at: usize| slots[source][at].as_ref().map(|maps| maps.dim(1));
+                let [first, second] =
+                    halves(&by_input, [of(0).transpose()?, of(1).transpose()?])?;
+                first.map_or(Ok(()), |part| add(&mut back[source][0], part))?;
+                second.map_or(Ok(()), |part| add(&mut back[source][1], part))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One group of a slot.
+fn group(slot: &Slot, which: usize) -> Result<Tensor> {
+    slot[which].clone().ok_or_else(|| Error::msg("a step reads maps that are not written"))
+}
+
+/// All channels of a slot.
+fn joined(slot: &Slot) -> Result<Tensor> {
+    match slot {
+        [Some(first), Some(second)] => Tensor::cat(&[first, second], 1),
+        _ => group(slot, 0),
+    }
+}
+
+fn add(sum: &mut Option<Tensor>, part: Tensor) -> Result<()> {
+    *sum = Some(match sum.take() {
+        Some(sum) => (sum + part)?,
+        None => part,
+    });
+    Ok(())
+}
+
+/// Writes `part` where its parameters start.
+fn put(gradient: &mut [f32], start: u64, part: &Tensor) -> Result<()> {
+    let numbers: Vec<f32> = part.contiguous()?.flatten_all()?.to_vec1()?;
+    let start = usize::try_from(start).unwrap_or(usize::MAX);
+    let place = gradient.get_mut(start..start.saturating_add(numbers.len()));
+    place.ok_or_else(|| Error::msg("a gradient that is too short"))?.copy_from_slice(&numbers);
+    Ok(())
+}

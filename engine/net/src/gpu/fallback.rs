@@ -1,0 +1,187 @@
+//! Every way in which a GPU can be missing or fail, through a driver and a library that do so.
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use ichor_core::{Grid, Head, PixelSpacing, Volume};
+use ichor_cuda::{FILE, Library};
+use ndarray::{Array3, s};
+
+use super::{Devices, GpuPrecision, Gpus};
+use crate::Network;
+use crate::golden::{drawn_head, shipped};
+
+/// Faults of `stand_in.c`, by their place in its list.
+const FAULTS: [&str; 9] = [
+    "none",
+    "no device",
+    "old",
+    "refuses",
+    "other version",
+    "no cuda",
+    "no room",
+    "third",
+    "wrong",
+];
+
+/// A folder with a driver and a library.
+struct Host(tempfile::TempDir);
+
+impl Host {
+    fn new(driver: &str, library: &str) -> Self {
+        let host = Self(tempfile::tempdir().unwrap());
+        host.build("libcuda.so.1", driver, &[]);
+        host.build(FILE, library, &[]);
+        host
+    }
+
+    fn at(&self, file: &str) -> PathBuf {
+        self.0.path().join(file)
+    }
+
+    fn build(&self, file: &str, fault: &str, more: &[&Path]) {
+        let fault = FAULTS.iter().position(|known| *known == fault).unwrap();
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/src/gpu/stand_in.c");
+        let built = Command::new("cc")
+            .args([
+                "-shared",
+                "-fPIC",
+                "-O1",
+                "-Wl,-Bsymbolic",
+                "-Wl,--no-as-needed",
+                source,
+                "-o",
+            ])
+            .arg(self.at(file))
+            .arg(format!("-DFAULT={fault}"))
+            .arg(format!("-DTABLE={}ull", Library::linked_at()))
+            .args(more)
+            .status();
+        assert!(built.unwrap().success());
+    }
+
+    fn gpus(&self, devices: Devices) -> Gpus {
+        let folders = vec![self.0.path().to_owned()];
+        Gpus::behind(self.at("libcuda.so.1"), devices, GpuPrecision::F32, folders)
+    }
+}
+
+fn volume() -> (Volume, Head) {
+    let drawn = drawn_head().mapv(|hu| if hu == 0 { -1000 } else { hu });
+    let mut hu = Array3::from_elem((3, 256, 320), -1000);
+    hu.slice_mut(s![0, .., ..]).assign(&drawn);
+    hu.slice_mut(s![2, .., ..]).assign(&drawn);
+    let grid = Grid::axial(3, 5.0, PixelSpacing { y: 0.7, x: 0.7 }).unwrap();
+    let volume = Volume::new(hu, grid).unwrap();
+    let head = Head::find(&volume);
+    (volume, head)
+}
+
+fn network(gpus: &Gpus) -> Network {
+    Network::load_on(&[shipped()], "unet-w16", None, gpus).unwrap()
+}
+
+fn probability(network: &Network) -> Array3<f32> {
+    let (volume, head) = volume();
+    network.probability(&volume, &head, &mut |_, _| ControlFlow::Continue(())).unwrap()
+}
+
+/// The CPU computes, with the bits that it has alone, and `words` are said of the GPU.
+fn check(gpus: &Gpus, words: &str) {
+    let alone = network(&Gpus::none());
+    let guarded = network(gpus);
+    let same = probability(&guarded) == probability(&alone);
+    let said = guarded.device();
+    assert!(same, "{said}");
+    assert!(said.starts_with(&format!("{} (no GPU: ", alone.device())), "{said}");
+    assert!(said.contains(words), "{said}");
+}
+
+fn check_built(driver: &str, library: &str, words: &str) {
+    let host = Host::new(driver, library);
+    check(&host.gpus(Devices::Auto), words);
+}
+
+#[test]
+fn without_a_driver_the_cpu_computes() {
+    let nowhere = Gpus::behind(
+        PathBuf::from("/nowhere/libcuda.so.1"),
+        Devices::Auto,
+        GpuPrecision::Bf16,
+        Vec::new(),
+    );
+    check(&nowhere, "no NVIDIA driver: /nowhere/libcuda.so.1: cannot open shared object file");
+}
+
+#[test]
+fn a_driver_that_cannot_serve_is_told_apart() {
+    check_built("no device", "none", "the NVIDIA driver finds no GPU");
+    check_built("old", "none", "the NVIDIA driver knows CUDA 12.8, the library wants 13.0");
+    check_built("refuses", "none", "answers cuInit with error 999");
+    let host = Host::new("none", "none");
+    check(&host.gpus(Devices::These(vec![2])), "there is no cuda:2: the NVIDIA driver finds 2");
+}
+
+#[test]
+fn a_library_that_cannot_serve_is_told_apart() {
+    check_built("none", "other version", "speaks version 99 of the interface, this engine 1");
+    check_built("none", "no cuda", "is built without CUDA");
+    check_built("none", "no room", "loading the network failed: out of memory");
+
+    let host = Host::new("none", "none");
+    fs::write(host.at(FILE), "no library").unwrap();
+    check(&host.gpus(Devices::Auto), "libichor_cuda.so does not open: ");
+    fs::remove_file(host.at(FILE)).unwrap();
+    check(&host.gpus(Devices::Auto), "no libichor_cuda.so in ");
+}
+
+#[test]
+fn what_the_library_lacks_is_named() {
+    let host = Host::new("none", "none");
+    host.build("libcudnn_stand_in.so", "none", &[]);
+    host.build(FILE, "none", &[&host.at("libcudnn_stand_in.so")]);
+    fs::remove_file(host.at("libcudnn_stand_in.so")).unwrap();
+    check(&host.gpus(Devices::Auto), "libcudnn_stand_in.so: cannot open shared object file");
+}
+
+#[test]
+fn a_device_with_other_numbers_is_refused() {
+    check_built("none", "wrong", "a known slice differs by ");
+}
+
+#[test]
+fn a_device_that_fails_costs_the_study_a_second_run() {
+    // One device: the known slice is the first call, the study's slices are the next.
+    let host = Host::new("none", "third");
+    let gpus = host.gpus(Devices::These(vec![0]));
+    let (guarded, alone) = (network(&gpus), network(&Gpus::none()));
+    assert_eq!(guarded.device(), "cuda Stand-in 0 f32");
+    assert!(probability(&guarded) == probability(&alone), "{}", guarded.device());
+    assert!(guarded.device().contains("the device fell off the bus"), "{}", guarded.device());
+    // Nor is it asked for the next one, nor by another worker.
+    assert!(probability(&guarded) == probability(&alone), "{}", guarded.device());
+    check(&gpus, "the device fell off the bus");
+}
+
+#[test]
+fn devices_share_the_slices_and_workers_share_the_devices() {
+    let host = Host::new("none", "none");
+    let gpus = host.gpus(Devices::Auto);
+    let workers = [network(&gpus), network(&gpus)];
+    assert_eq!(workers[0].device(), "cuda Stand-in 0 + Stand-in 1 f32");
+    let expected = probability(
+        &Network::load(&[shipped()], "unet-w16", Some(crate::Path::fastest_f32())).unwrap(),
+    );
+    std::thread::scope(|scope| {
+        let work = |worker| scope.spawn(move || probability(worker));
+        let found: Vec<_> = workers.iter().map(work).collect();
+        let found: Vec<_> = found.into_iter().map(|found| found.join().unwrap()).collect();
+        assert!(found[0] == found[1]);
+        for (found, expected) in found[0].iter().zip(&expected) {
+            assert!((found - expected).abs() < 1e-4, "{found}, {expected}");
+        }
+    });
+    assert_eq!(workers[0].device(), "cuda Stand-in 0 + Stand-in 1 f32");
+}

@@ -1,0 +1,59 @@
+/* A driver, or a library for GPUs, that does as FAULT says; for tests. What is right is passed on to the
+   table at TABLE, which computes on the CPU. */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { NONE, NO_DEVICE, OLD, REFUSES, OTHER_VERSION, NO_CUDA, NO_ROOM, THIRD, WRONG };
+
+int cuInit(unsigned flags) { (void)flags; return FAULT == REFUSES ? 999 : 0; }
+int cuDriverGetVersion(int *version) { *version = FAULT == OLD ? 12080 : 13000; return 0; }
+int cuDeviceGetCount(int *n) { *n = FAULT == NO_DEVICE ? 0 : 2; return 0; }
+int cuDeviceGet(int *device, int index) { *device = index; return 0; }
+int cuDeviceGetName(char *to, int room, int device) { snprintf(to, room, "Stand-in %d", device); return 0; }
+int cuDeviceTotalMem_v2(size_t *bytes, int device) { (void)device; *bytes = (size_t)1 << 30; return 0; }
+
+struct text { char *at; size_t room; };
+struct memory { size_t size; uint64_t free, total; };
+struct batch { size_t size, dim[3]; const float *pixels; size_t n_pixels; float *out; size_t n_out, keep; };
+struct table {
+    uint32_t version, cuda;
+    size_t size;
+    int (*memory)(int, struct memory *, struct text *);
+    int (*open)(int, const void *, void **, struct text *);
+    int (*take)(void *, const float *, size_t, struct text *);
+    int (*forward)(void *, const struct batch *, struct text *);
+    int (*gradient)(void *, size_t, const float *, size_t, float *, size_t, struct text *);
+    void (*close)(void *);
+};
+static const struct table *right(void) { return (const struct table *)TABLE; }
+
+static int fails(struct text *text, const char *words) { snprintf(text->at, text->room, "%s", words); return 1; }
+static int memory(int device, struct memory *to, struct text *text) {
+    (void)device, (void)text;
+    to->free = 1 << 20; /* so that a batch is one slice */
+    to->total = 1 << 30;
+    return 0;
+}
+static int open_(int device, const void *network, void **handle, struct text *text) {
+    if (FAULT == NO_ROOM) return fails(text, "out of memory");
+    (void)device;
+    return right()->open(-1, network, handle, text);
+}
+static int take(void *handle, const float *at, size_t n, struct text *text) { return right()->take(handle, at, n, text); }
+static int forward(void *handle, const struct batch *batch, struct text *text) {
+    static int calls;
+    if (FAULT == THIRD && ++calls == 3) return fails(text, "the device fell off the bus");
+    int code = right()->forward(handle, batch, text);
+    if (FAULT == WRONG)
+        for (size_t i = 0; i < batch->n_out; i++) batch->out[i] += 1;
+    return code;
+}
+static int gradient(void *h, size_t kept, const float *by, size_t n_by, float *to, size_t n, struct text *text) {
+    return right()->gradient(h, kept, by, n_by, to, n, text);
+}
+static void close_(void *handle) { right()->close(handle); }
+
+const struct table ICHOR_CUDA = { FAULT == OTHER_VERSION ? 99 : 1, FAULT != NO_CUDA, sizeof(struct table),
+    memory, open_, take, forward, gradient, close_ };

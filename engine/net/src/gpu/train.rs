@@ -1,0 +1,152 @@
+//! The segmentation network under training on a device, in f32.
+//!
+//! Loss, update, schedule, checkpoint and validation stay where they are; the device gives logits
+//! and gradients. A slice at a time: what one slice adds to the gradient hangs on it alone, as on
+//! the CPU.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use ichor_cuda::interface::F32;
+use ichor_cuda::{Absent, Library, Loaded};
+use ndarray::{Array2, ArrayView2};
+
+use super::Gpus;
+use super::describe::describe;
+use crate::NetError;
+use crate::plan::Plan;
+use crate::shape::Shape;
+use crate::train::model::Trainable;
+
+/// A network on a device, before its first parameters.
+pub(crate) struct OnGpu {
+    loaded: Mutex<Loaded>,
+    shape: Shape,
+    /// What the last parameters met; told by the next call that can fail.
+    taken: Result<(), Absent>,
+    n_kept: AtomicUsize,
+}
+
+impl OnGpu {
+    /// Puts a network of `shape` on the first device of `gpus`; gives its name, too.
+    pub(crate) fn open(gpus: &Gpus, shape: Shape) -> Result<(Self, String), NetError> {
+        let (library, index, name) = gpus.first()?;
+        Ok((Self::on(&library, i32::from(index), shape)?, name))
+    }
+
+    /// The same, on a device of a library.
+    pub(crate) fn on(library: &Library, device: i32, shape: Shape) -> Result<Self, NetError> {
+        let parameters = vec![0.0; shape.n_parameters()];
+        let network = describe(&Plan::unet(shape), &shape.tensors(), parameters);
+        let loaded = Mutex::new(library.load(device, &network, F32)?);
+        Ok(Self { loaded, shape, taken: Ok(()), n_kept: AtomicUsize::new(0) })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Loaded> {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Trainable for OnGpu {
+    /// The number that its maps are kept under.
+    type Work = usize;
+
+    fn n_parameters(&self) -> usize {
+        self.shape.n_parameters()
+    }
+
+    fn work(&self) -> usize {
+        self.n_kept.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    fn take(&mut self, parameters: &[f32]) {
+        let taken = self.lock().take(parameters);
+        self.taken = taken;
+    }
+
+    fn logits(
+        &self,
+        kept: &mut usize,
+        pixels: ArrayView2<'_, f32>,
+    ) -> Result<Array2<f32>, NetError> {
+        self.taken.clone()?;
+        let (y, x) = pixels.dim();
+        let multiple = self.shape.multiple();
+        if [y, x].iter().any(|&side| side == 0 || !side.is_multiple_of(multiple)) {
+            return Err(NetError::SliceShape { y, x, multiple });
+        }
+        let pixels: Vec<f32> = pixels.iter().copied().collect();
+        let mut logits = vec![0.0; y * x];
+        self.lock().forward(&pixels, [1, y, x], &mut logits, *kept)?;
+        Ok(Array2::from_shape_fn((y, x), |(row, column)| logits[row * x + column]))
+    }
+
+    fn gradient(
+        &self,
+        kept: &mut usize,
+        by_logits: ArrayView2<'_, f32>,
+        gradient: &mut [f32],
+    ) -> Result<(), NetError> {
+        let by_logits: Vec<f32> = by_logits.iter().copied().collect();
+        Ok(self.lock().gradient(*kept, &by_logits, gradient)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::network::network;
+    use ichor_cuda::interface::CPU;
+
+    fn noise(i: usize) -> f32 {
+        let mixed = (i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        ((mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 40) as f32
+            / (1_u64 << 24) as f32
+            - 0.5
+    }
+
+    /// Logits and gradient of one slice, half of which is flat, so that poolings see ties.
+    fn both(mut model: impl Trainable) -> (Array2<f32>, Vec<f32>) {
+        let parameters: Vec<f32> = (0..model.n_parameters()).map(|i| noise(i) * 0.4).collect();
+        model.take(&parameters);
+        let pixels = Array2::from_shape_fn((24, 16), |(y, x)| {
+            if y < 12 { 0.25 } else { noise(y * 16 + x) + 0.5 }
+        });
+        let (mut work, mut other) = (model.work(), model.work());
+        let logits = model.logits(&mut work, pixels.view()).unwrap();
+        // Another slice in between takes nothing away from the first.
+        model.logits(&mut other, pixels.mapv(|p| 1.0 - p).view()).unwrap();
+        let by_logits = Array2::from_shape_fn((24, 16), |(y, x)| noise(9 + y * 16 + x));
+        let mut gradient = vec![0.0; parameters.len()];
+        model.gradient(&mut work, by_logits.view(), &mut gradient).unwrap();
+        (logits, gradient)
+    }
+
+    fn on_candle(width: usize, depth: usize) -> OnGpu {
+        OnGpu::on(&Library::linked(), CPU, Shape::new(width, depth).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn logits_and_gradient_are_those_of_our_kernels() {
+        for (width, depth) in [(3, 1), (4, 2), (5, 3)] {
+            let (logits, gradient) = both(on_candle(width, depth));
+            let shape = Shape::new(width, depth).unwrap();
+            let (expected, by_parameters) = both(network(shape));
+            for (found, expected) in logits.iter().zip(&expected) {
+                assert!((found - expected).abs() < 1e-5 * (1.0 + expected.abs()), "{found}");
+            }
+            let most = by_parameters.iter().fold(0.0, |most: f32, v| most.max(v.abs()));
+            assert!(most > 0.1, "{most}");
+            for (at, (found, expected)) in gradient.iter().zip(&by_parameters).enumerate() {
+                assert!((found - expected).abs() < 1e-4 * most, "{at}: {found}, {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_slice_that_cannot_be_halved_is_refused() {
+        let model = on_candle(2, 2);
+        let refused = model.logits(&mut model.work(), Array2::zeros((8, 6)).view());
+        assert!(matches!(refused, Err(NetError::SliceShape { multiple: 4, .. })));
+    }
+}
