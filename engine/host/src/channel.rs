@@ -42,9 +42,12 @@ pub(crate) struct Channel {
 }
 
 impl Channel {
-    /// `patience` is how long [`Channel::receive`] waits; none: for ever.
+    /// `patience` is how long [`Channel::receive`] waits, and [`Channel::send`] at an end that does
+    /// not read; none: for ever.
     pub(crate) fn new(socket: OwnedFd, patience: Option<Duration>) -> Result<Self, Errno> {
-        rustix::net::sockopt::set_socket_timeout(&socket, Timeout::Recv, patience)?;
+        for direction in [Timeout::Recv, Timeout::Send] {
+            rustix::net::sockopt::set_socket_timeout(&socket, direction, patience)?;
+        }
         let chunk = vec![0; CHUNK].into_boxed_slice();
         Ok(Self { socket, chunk, bytes: VecDeque::new(), descriptors: VecDeque::new() })
     }

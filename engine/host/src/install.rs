@@ -77,6 +77,13 @@ fn keep(replaced: &Path, kept: &Path) -> Result<(), HostError> {
     fs::rename(replaced, kept).map_err(HostError::file("keep", kept))
 }
 
+/// The very plugin that was read as `installed`, where the next installation has kept it.
+pub(crate) fn replaced(installed: &Installed) -> Option<Installed> {
+    let plugins = installed.folder().parent()?;
+    let old = Installed::read(&kept(plugins, installed.id())).ok()?;
+    (old.manifest() == installed.manifest()).then_some(old)
+}
+
 /// Puts the plugin back that the last installation of `id` replaced; that one is kept in its place,
 /// so that a second roll-back undoes the first.
 pub fn roll_back(plugins: &Path, id: &str) -> Result<Installed, HostError> {

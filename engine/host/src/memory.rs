@@ -11,10 +11,15 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::ptr::null_mut;
+use std::time::Duration;
 
 use ichor_core::{Mask, Volume};
 use rustix::fs::{MemfdFlags, SealFlags};
+use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags};
+
+/// How often sealing is tried again.
+const SEALING_TRIES: u32 = 100;
 
 /// Sealed memory with `bytes`; `name` shows in `/proc`.
 pub(crate) fn sealed(name: &str, bytes: &[u8]) -> io::Result<OwnedFd> {
@@ -44,7 +49,15 @@ fn written(name: &str, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::R
     let mut file = File::from(rustix::fs::memfd_create(name, flags)?);
     write(&mut file)?;
     let seals = SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
-    rustix::fs::fcntl_add_seals(&file, seals)?;
+    let mut tries = 0;
+    // BUSY while the kernel moves one of the pages, which it does when it likes.
+    while let Err(error) = rustix::fs::fcntl_add_seals(&file, seals) {
+        if error != Errno::BUSY || tries == SEALING_TRIES {
+            return Err(error.into());
+        }
+        tries += 1;
+        std::thread::sleep(Duration::from_millis(5));
+    }
     Ok(file.into())
 }
 

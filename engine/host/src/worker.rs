@@ -249,7 +249,10 @@ impl Worker {
         let Some(caller) = self.caller.as_mut() else {
             return Err(self.died(name));
         };
-        let failed = |source| HostError::Start { plugin: name.to_owned(), source };
+        let failed = |error: std::io::Error| HostError::Garbled {
+            plugin: name.to_owned(),
+            what: error.to_string(),
+        };
         caller.start(call).map_err(failed)?;
         let mut end = Instant::now()
             + Duration::from_millis(self.installed.manifest().plugin.limits.deadline_ms);

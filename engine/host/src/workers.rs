@@ -9,6 +9,7 @@ use std::path::Path;
 use ichor_core::{Features, UnitId};
 
 use crate::blocked::Blocked;
+use crate::install::replaced;
 use crate::installed::listed;
 use crate::{
     HostError, Installed, Scored, SharedVolume, UnitDescription, Worker, WorkerCommand,
@@ -106,7 +107,12 @@ impl Workers {
             Entry::Vacant(place) => {
                 let plugin = &installed[&unit.plugin];
                 blocked.check(plugin.id(), plugin.sha256())?;
-                Ok(place.insert(Worker::spawn(plugin, command)?))
+                let spawned = Worker::spawn(plugin, command).or_else(|error| {
+                    // A newer version was put in its place, with which nobody goes on yet.
+                    let old = replaced(plugin).ok_or(error)?;
+                    Worker::spawn(&old, command)
+                });
+                Ok(place.insert(spawned?))
             }
         }
     }

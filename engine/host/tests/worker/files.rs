@@ -1,8 +1,8 @@
 //! What is installed is what is opened.
 
 use super::{
-    Bench, Command, HostError, Installed, Path, PermissionsExt, Worker, command, fs, install,
-    installed, profile, profiles, roll_back,
+    Bench, Command, HostError, Installed, Path, PermissionsExt, Worker, Workers, command,
+    features, fs, install, installed, profile, profiles, roll_back, unit,
 };
 
 pub(crate) fn what_was_changed_after_installing_is_not_opened(bench: &Bench) {
@@ -89,6 +89,32 @@ pub(crate) fn the_first_folder_wins_and_a_newer_install_replaces(bench: &Bench) 
     // A broken plugin of the site is said, not replaced by the shipped one.
     fs::remove_file(site.join("org.example.rogue").join("weights")).unwrap();
     assert!(installed(&dirs)[0].is_err());
+}
+
+pub(crate) fn who_runs_a_plugin_goes_on_with_it_after_it_was_replaced(bench: &Bench) {
+    let site = bench.folder.join("going-on");
+    let source = bench.source("going-on-source", "", "");
+    let first = install(&source, &bench.library, &site).unwrap();
+    let mut workers = Workers::new(command(), vec![first], &site);
+    let risk = workers.score(&unit("scorer"), &features(20.0, 1.0)).unwrap().risk;
+    fs::write(source.join("scorer.txt"), "abort").unwrap();
+    install(&source, &bench.library, &site).unwrap();
+    let pid = workers.worker(&unit("scorer")).unwrap().pid();
+    Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap();
+    while workers.worker(&unit("scorer")).unwrap().pid() == pid {}
+    let again = workers.score(&unit("scorer"), &features(20.0, 1.0)).unwrap().risk;
+    assert_eq!(again, risk);
+    // Replaced once more it is nowhere.
+    install(&source, &bench.library, &site).unwrap();
+    let pid = workers.worker(&unit("scorer")).unwrap().pid();
+    Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap();
+    let error = loop {
+        match workers.worker(&unit("scorer")).map(|worker| worker.pid()) {
+            Ok(_) => {}
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, HostError::Changed { .. }), "{error}");
 }
 
 pub(crate) fn a_profile_holds_for_the_weights_it_was_tuned_for(bench: &Bench) {

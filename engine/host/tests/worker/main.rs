@@ -63,6 +63,7 @@ const TESTS: &[Test] = tests![
     files::a_library_that_is_not_what_the_manifest_says_is_not_loaded,
     refused::what_is_no_plugin_is_refused_before_any_of_its_code_runs,
     abi_versions::plugins_of_an_older_and_of_a_newer_minor_load_and_score,
+    files::who_runs_a_plugin_goes_on_with_it_after_it_was_replaced,
     files::the_first_folder_wins_and_a_newer_install_replaces,
     files::a_profile_holds_for_the_weights_it_was_tuned_for,
     matrix::whatever_a_plugin_does_the_next_call_is_served,

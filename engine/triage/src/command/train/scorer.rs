@@ -31,6 +31,9 @@ pub(crate) struct Scorer {
     /// Cases of the clinical cohort (seed 3) that the profiles report on
     #[arg(long, default_value_t = 615)]
     reporting: usize,
+    /// Describe the hematomas that were drawn, or those that the network finds, as in service (slow)
+    #[arg(long, value_enum, default_value_t = Masks::Network)]
+    masks: Masks,
     /// Source folder of the plugin, which gets the model [default: the shipped one]
     #[arg(long, value_name = "DIR")]
     plugin: Option<PathBuf>,
@@ -112,7 +115,7 @@ impl Scorer {
         let table = |cohort: &Cohort| self.table(kind, settings, cohort);
         let train = table(&Cohort::development(self.n, 1))?;
         if let Some(folds) = self.folds {
-            return self.cross_validate(kind, &train, folds as usize);
+            return self.cross_validate(kind, settings, &train, folds as usize);
         }
         let source = match &self.plugin {
             Some(folder) => folder.clone(),
@@ -134,9 +137,10 @@ impl Scorer {
             version: installed.version().to_owned(),
             weights_sha256: installed.weights_sha256(unit)?,
             tuned_on: format!(
-                "phantom development cohort, seed 2, n {}, HE {:.1} %, simulated labels; reported on the phantom clinical cohort, seed 3",
+                "phantom development cohort, seed 2, n {}, HE {:.1} %, {}, simulated labels; reported on the phantom clinical cohort, seed 3",
                 choose.rows.len(),
-                prevalence(&choose) * 100.0
+                prevalence(&choose) * 100.0,
+                self.masks_in_words(settings)
             ),
         };
         let folder = self.profiles_folder(settings)?.join(plugin_id).join(unit);
@@ -164,10 +168,18 @@ impl Scorer {
         Ok(())
     }
 
+    fn masks_in_words(&self, settings: &Settings) -> String {
+        match self.masks {
+            Masks::Truth => "masks as drawn".to_owned(),
+            Masks::Network => format!("masks of {}", settings.config.score.network),
+        }
+    }
+
     /// Case k is scored by the model of the folds without k.
     fn cross_validate(
         &self,
         kind: Kind,
+        settings: &Settings,
         table: &Table,
         folds: usize,
     ) -> Result<(), TriageError> {
@@ -181,8 +193,9 @@ impl Scorer {
         let auc = stats::auc(&Scored::new(&risks, &table.expands)?);
         let rate = prevalence(table);
         print(&format!(
-            "{folds} folds of {} phantoms (development cohort, seed 1), {} inputs, simulated labels: AUC {:.4} (SE {:.4}), log-loss {:.4} ({:.4} without a model)",
+            "{folds} folds of {} phantoms (development cohort, seed 1), {}, {} inputs, simulated labels: AUC {:.4} (SE {:.4}), log-loss {:.4} ({:.4} without a model)",
             risks.len(),
+            self.masks_in_words(settings),
             table.names.len(),
             auc.value,
             auc.standard_error,
@@ -197,7 +210,7 @@ impl Scorer {
         settings: &Settings,
         cohort: &Cohort,
     ) -> Result<Table, TriageError> {
-        let making = Making { settings, cohort, masks: Masks::Truth, kept_in: &self.kept_in };
+        let making = Making { settings, cohort, masks: self.masks, kept_in: &self.kept_in };
         let mut progress = Progress::new("case");
         let mut table = making.table(&mut |done, of| progress.at(done, of))?;
         table.keep(|name| match &self.inputs {
