@@ -169,6 +169,12 @@ fn a_device_that_fails_costs_the_study_a_second_run() {
 fn devices_share_the_slices_and_workers_share_the_devices() {
     let host = Host::new("none", "none");
     let gpus = host.gpus(Devices::Auto);
+    let said = gpus.said().unwrap();
+    assert!(said.starts_with("driver with CUDA 13.0, "), "{said}");
+    assert!(
+        said.contains("libichor_cuda.so; cuda:0 Stand-in 0, 1 of 1024 MiB free; cuda:1"),
+        "{said}"
+    );
     let workers = [network(&gpus), network(&gpus)];
     assert_eq!(workers[0].device(), "cuda Stand-in 0 + Stand-in 1 f32");
     let expected = probability(
