@@ -4,6 +4,7 @@
 //! clean way out of foreign code with threads, statics and thread-local destructors.
 #![expect(unsafe_code, reason = "the host's side of the C ABI")]
 
+use std::error::Error as _;
 use std::ffi::c_void;
 use std::mem::{MaybeUninit, offset_of};
 use std::path::Path;
@@ -48,7 +49,9 @@ impl Image {
     pub(crate) fn open(path: &Path, load: &Load, host: &'static Host) -> Result<Self, String> {
         // SAFETY: initialisers of the library run here; this process exists to take that risk.
         let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) };
-        let library = library.map_err(|e| e.to_string())?;
+        // The loader's own words, with the symbol or the library that is not there.
+        let library =
+            library.map_err(|e| e.source().map_or(e.to_string(), ToString::to_string))?;
         let table = exported(&library, &load.file);
         std::mem::forget(library);
         let tables = checked(table?, load)?;

@@ -6,7 +6,7 @@ use ichor_core::{
     FeatureError, Features, Mask, Profile, Provenance, Risk, UnitId, Verdict, Volume, Withheld,
     judge,
 };
-use ichor_host::{Scored, SharedVolume, Workers};
+use ichor_host::{Installed, Scored, SharedVolume, Workers};
 use ichor_net::Cnn;
 use ichor_store::{Outcome, ScorerResult, VerdictKind};
 
@@ -104,6 +104,11 @@ impl Scorers {
             .installed(unit)
             .map(drop)
             .map_err(|_| TriageError::NotInstalled { plugin: plugin(), key })
+    }
+
+    /// The plugin that has `unit`.
+    pub(crate) fn installed(&self, unit: &UnitId) -> Result<&Installed, TriageError> {
+        Ok(self.workers.installed(unit)?)
     }
 
     /// The scorers, the active one first.

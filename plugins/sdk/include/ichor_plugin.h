@@ -6,7 +6,8 @@
  *     without `lib` and `.so`; the host looks for that one first. Its numbers are read from the file before the
  *     library is opened: they must be constants.
  * (2) Structs only grow at the end and carry their size. Read a field of the host's, and write one, only if
- *     ICHOR_HAS() it: the host may be of an older minor than this header, and opens the library all the same. A
+ *     ICHOR_HAS() it: the host may be of an older minor than this header, and opens the library all the same. The
+ *     host sets the sizes of what it hands over, the plugin those of its own tables (plugin, units). A
  *     host of a newer minor reads of an older library's structs what they have.
  * (3) The side that allocates frees. All buffers for results are the host's.
  * (4) No unwinding, no longjmp and no exit() across the boundary.
@@ -44,7 +45,7 @@ enum {
   ICHOR_E_PANIC = 6        /* a fault that the plugin's SDK caught */
 };
 
-/* The caller's buffer for the reason of a refusal; what does not fit is cut off. */
+/* The caller's buffer for the reason of a refusal, never null; what does not fit is cut off. */
 typedef struct ichor_err {
   uint32_t struct_size;
   uint32_t cap; /* bytes at buf */

@@ -2,7 +2,7 @@
 
 use super::{
     Bench, Command, HostError, Installed, Path, PermissionsExt, Worker, Workers, command,
-    features, fs, install, installed, profile, profiles, roll_back, unit,
+    features, fs, header, install, installed, profile, profiles, roll_back, unit,
 };
 
 pub(crate) fn what_was_changed_after_installing_is_not_opened(bench: &Bench) {
@@ -61,6 +61,9 @@ pub(crate) fn a_library_that_is_not_what_the_manifest_says_is_not_loaded(bench: 
     check("version = \"1.0\"", "version = \"1.1\"", library, "its version is \"1.0\"");
     check("id = \"scorer\"", "id = \"risk\"", library, "it has no unit risk");
     check("kind = \"scorer\"", "kind = \"extractor\"", library, "is of another kind");
+    let incomplete = bench.folder.join("incomplete.so");
+    Bench::compile(&incomplete, &header(), &["-Dabort=no_such_function"]);
+    check("1.0", "1.0", &incomplete, "undefined symbol: no_such_function");
     let text = bench.folder.join("text");
     fs::write(&text, "no library").unwrap();
     check("1.0", "1.0", &text, "org.example.rogue cannot be loaded");

@@ -6,6 +6,7 @@ mod cnn;
 mod cnn_card;
 pub(super) mod in_order;
 mod phantoms;
+mod profiles;
 mod real;
 mod report;
 mod scorer;
@@ -29,6 +30,7 @@ enum What {
     Boosting(scorer::Scorer),
     /// Logistic regression on radiomics, org.ichor.radiomics/signature, on simulated labels
     Signature(scorer::Scorer),
+    Profiles(profiles::Profiles),
     Unet(unet::Unet),
     Cnn(cnn::Cnn),
 }
@@ -38,6 +40,7 @@ impl Train {
         match &self.what {
             What::Boosting(scorer) => scorer.run(scorer::Kind::Boosting, settings),
             What::Signature(scorer) => scorer.run(scorer::Kind::Signature, settings),
+            What::Profiles(profiles) => profiles.run(settings),
             What::Unet(unet) => unet.run(settings),
             What::Cnn(cnn) => cnn.run(settings),
         }

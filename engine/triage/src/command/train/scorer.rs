@@ -6,18 +6,19 @@
 
 use std::fs;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
-use ichor_core::{Profile, Threshold, UnitId};
+use ichor_core::UnitId;
 use ichor_study::phantom::Cohort;
-use ichor_study::stats::{self, Confusion, Criterion, Scored};
+use ichor_study::stats::{self, Scored};
 
-use crate::cohort::{Making, Masks, Table};
+use super::profiles::{Cohorts, log_loss, prevalence, said_of};
+use crate::cohort::Table;
 use crate::command::plugin;
 use crate::command::progress::Progress;
 use crate::command::score::print;
-use crate::{Settings, TriageError, clock};
+use crate::{Settings, TriageError};
 
 /// Features, model, threshold profiles. The labels are simulated.
 #[derive(Args)]
@@ -25,21 +26,9 @@ pub(crate) struct Scorer {
     /// Cases of the development cohort (seed 1) that train
     #[arg(long, default_value_t = 1899)]
     n: usize,
-    /// Further cases of the development cohort (seed 2) that choose the thresholds
-    #[arg(long, default_value_t = 615)]
-    choosing: usize,
-    /// Cases of the clinical cohort (seed 3) that the profiles report on
-    #[arg(long, default_value_t = 615)]
-    reporting: usize,
-    /// Describe the hematomas that were drawn, or those that the network finds, as in service (slow)
-    #[arg(long, value_enum, default_value_t = Masks::Network)]
-    masks: Masks,
     /// Source folder of the plugin, which gets the model [default: the shipped one]
     #[arg(long, value_name = "DIR")]
     plugin: Option<PathBuf>,
-    /// Folder that gets the threshold profiles [default: profiles beside the weights]
-    #[arg(long, value_name = "DIR")]
-    profiles: Option<PathBuf>,
     /// Trees of the boosting
     #[arg(long, value_name = "N", default_value_t = 300)]
     trees: usize,
@@ -70,9 +59,8 @@ pub(crate) struct Scorer {
     /// Only cross-validate these settings on the cases that train, in so many folds; nothing is written
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=100))]
     folds: Option<u32>,
-    /// Folder in which described cases are kept between runs
-    #[arg(long, value_name = "DIR", default_value = "checkpoints/cohorts")]
-    kept_in: PathBuf,
+    #[command(flatten)]
+    cohorts: Cohorts,
 }
 
 /// Which of the shipped scorers.
@@ -112,8 +100,8 @@ impl Kind {
 impl Scorer {
     pub(crate) fn run(&self, kind: Kind, settings: &Settings) -> Result<(), TriageError> {
         let (folder, plugin_id, unit) = kind.names();
-        let table = |cohort: &Cohort| self.table(kind, settings, cohort);
-        let train = table(&Cohort::development(self.n, 1))?;
+        let mut train = self.cohorts.table(settings, &Cohort::development(self.n, 1))?;
+        self.keep(kind, &mut train);
         if let Some(folds) = self.folds {
             return self.cross_validate(kind, settings, &train, folds as usize);
         }
@@ -121,8 +109,6 @@ impl Scorer {
             Some(folder) => folder.clone(),
             None => shipped_source(settings, folder)?,
         };
-        let choose = table(&Cohort::development(self.choosing, 2))?;
-        let report = table(&Cohort::clinical(self.reporting, 3))?;
         let model = self.model(kind, &train)?;
         let path = source.join(kind.file());
         fs::write(&path, model.bytes()?)
@@ -131,48 +117,21 @@ impl Scorer {
 
         let scorer = UnitId { plugin: plugin_id.to_owned(), unit: unit.to_owned() };
         let installed = plugin::install(settings, &source, None)?;
-        let (chosen_on, reported_on) = (model.risks(&choose), model.risks(&report));
-        let stamp = Stamp {
-            scorer: &scorer,
-            version: installed.version().to_owned(),
-            weights_sha256: installed.weights_sha256(unit)?,
-            tuned_on: format!(
-                "phantom development cohort, seed 2, n {}, HE {:.1} %, {}, simulated labels; reported on the phantom clinical cohort, seed 3",
-                choose.rows.len(),
-                prevalence(&choose) * 100.0,
-                self.masks_in_words(settings)
-            ),
-        };
-        let folder = self.profiles_folder(settings)?.join(plugin_id).join(unit);
-        for (name, criterion, threshold) in thresholds(&chosen_on, &choose.expands)? {
-            let profile = stamp.profile(name, criterion, threshold, &reported_on, &report)?;
-            write_profile(&profile, &folder)?;
-        }
-        for (name, risks, table) in [
-            ("trained on", model.risks(&train), &train),
-            ("thresholds chosen on", chosen_on, &choose),
-            ("reported on", reported_on, &report),
-        ] {
-            let auc = stats::auc(&Scored::new(&risks, &table.expands)?);
-            let bayes = stats::auc(&Scored::new(&table.bayes, &table.expands)?);
-            let sure = auc.interval.map(|i| format!("({:.3}-{:.3})", i.low, i.high));
-            print(&format!(
-                "{name:<21} n {:>5}  AUC {:.3} {}  log-loss {:.4}  Bayes {:.3}",
-                risks.len(),
-                auc.value,
-                sure.unwrap_or_default(),
-                log_loss(&risks, &table.expands),
-                bayes.value
-            ))?;
-        }
-        Ok(())
+        print(&said_of("trained on", &model.risks(&train), &train)?)?;
+        let folder = self.cohorts.folder(&shipped_profiles(settings)?);
+        self.cohorts.profiles(settings, &installed, &scorer, &folder, &mut |table| {
+            let mut own = table.cases(|_| true);
+            self.keep(kind, &mut own);
+            Ok(model.risks(&own))
+        })
     }
 
-    fn masks_in_words(&self, settings: &Settings) -> String {
-        match self.masks {
-            Masks::Truth => "masks as drawn".to_owned(),
-            Masks::Network => format!("masks of {}", settings.config.score.network),
-        }
+    /// Keeps the columns that train.
+    fn keep(&self, kind: Kind, table: &mut Table) {
+        table.keep(|name| match &self.inputs {
+            Some(wanted) => wanted.iter().any(|start| name.starts_with(start.as_str())),
+            None => kind.inputs().iter().any(|start| name.starts_with(start)),
+        });
     }
 
     /// Case k is scored by the model of the folds without k.
@@ -195,29 +154,13 @@ impl Scorer {
         print(&format!(
             "{folds} folds of {} phantoms (development cohort, seed 1), {}, {} inputs, simulated labels: AUC {:.4} (SE {:.4}), log-loss {:.4} ({:.4} without a model)",
             risks.len(),
-            self.masks_in_words(settings),
+            self.cohorts.masks_in_words(settings),
             table.names.len(),
             auc.value,
             auc.standard_error,
             log_loss(&risks, &table.expands),
             log_loss(&vec![rate; risks.len()], &table.expands)
         ))
-    }
-
-    fn table(
-        &self,
-        kind: Kind,
-        settings: &Settings,
-        cohort: &Cohort,
-    ) -> Result<Table, TriageError> {
-        let making = Making { settings, cohort, masks: self.masks, kept_in: &self.kept_in };
-        let mut progress = Progress::new("case");
-        let mut table = making.table(&mut |done, of| progress.at(done, of))?;
-        table.keep(|name| match &self.inputs {
-            Some(wanted) => wanted.iter().any(|start| name.starts_with(start.as_str())),
-            None => kind.inputs().iter().any(|start| name.starts_with(start)),
-        });
-        Ok(table)
     }
 
     fn model(&self, kind: Kind, table: &Table) -> Result<Model, TriageError> {
@@ -248,18 +191,14 @@ impl Scorer {
             .map(|model| Model::Boosting(Box::new(model)))
             .map_err(|error| failed(error.to_string()))
     }
+}
 
-    fn profiles_folder(&self, settings: &Settings) -> Result<PathBuf, TriageError> {
-        if let Some(folder) = &self.profiles {
-            return Ok(folder.clone());
-        }
-        let weights = settings.weights_dirs().into_iter().find(|dir| dir.is_dir());
-        weights.map(|dir| dir.join("profiles")).ok_or_else(|| {
-            TriageError::Input(
-                "no weights folder beside this program: name --profiles".to_owned(),
-            )
-        })
-    }
+/// Where shipped profiles lie.
+fn shipped_profiles(settings: &Settings) -> Result<PathBuf, TriageError> {
+    let weights = settings.weights_dirs().into_iter().find(|dir| dir.is_dir());
+    weights.map(|dir| dir.join("profiles")).ok_or_else(|| {
+        TriageError::Input("no weights folder beside this program: name --profiles".to_owned())
+    })
 }
 
 fn shipped_source(settings: &Settings, folder: &str) -> Result<PathBuf, TriageError> {
@@ -269,18 +208,6 @@ fn shipped_source(settings: &Settings, folder: &str) -> Result<PathBuf, TriageEr
             "the plugin {folder} is not beside this program: name --plugin"
         ))
     })
-}
-
-/// Mean over the cases of minus the log of the probability given to what came.
-fn log_loss(risks: &[f64], expands: &[bool]) -> f64 {
-    let of_case =
-        |(&risk, &grew): (&f64, &bool)| if grew { -risk.ln() } else { -(-risk).ln_1p() };
-    risks.iter().zip(expands).map(of_case).sum::<f64>() / risks.len() as f64
-}
-
-fn prevalence(table: &Table) -> f64 {
-    let n_expands = table.expands.iter().filter(|&&expands| expands).count();
-    n_expands as f64 / table.expands.len() as f64
 }
 
 /// A trained scorer.
@@ -318,79 +245,4 @@ impl Model {
         };
         table.rows.iter().map(|row| 1.0 / (1.0 + (-logit(row)).exp())).collect()
     }
-}
-
-/// Name, criterion and threshold of the shipped profiles.
-fn thresholds(
-    risks: &[f64],
-    expands: &[bool],
-) -> Result<Vec<(&'static str, Criterion, f64)>, TriageError> {
-    let scored = Scored::new(risks, expands)?;
-    let profiles = [
-        ("youden", Criterion::Youden),
-        ("rule-out", Criterion::Sensitivity(0.95)),
-        ("rule-in", Criterion::Specificity(0.90)),
-    ];
-    profiles
-        .into_iter()
-        .map(|(name, criterion)| {
-            Ok((name, criterion, stats::choose_threshold(&scored, criterion)?))
-        })
-        .collect()
-}
-
-/// What all profiles of one training share.
-struct Stamp<'a> {
-    scorer: &'a UnitId,
-    version: String,
-    weights_sha256: String,
-    tuned_on: String,
-}
-
-impl Stamp<'_> {
-    fn profile(
-        &self,
-        name: &str,
-        criterion: Criterion,
-        threshold: f64,
-        risks: &[f64],
-        report: &Table,
-    ) -> Result<Profile, TriageError> {
-        let at = Confusion::at(&Scored::new(risks, &report.expands)?, threshold);
-        let threshold = Threshold::new(threshold)
-            .map_err(|error| TriageError::Input(format!("profile {name}: {error}")))?;
-        Ok(Profile {
-            name: name.to_owned(),
-            scorer: self.scorer.clone(),
-            plugin_version: self.version.clone(),
-            weights_sha256: self.weights_sha256.clone(),
-            threshold,
-            criterion: criterion.to_string(),
-            tuned_on: self.tuned_on.clone(),
-            simulated_labels: true,
-            apparent: false,
-            prevalence: prevalence(report),
-            sensitivity: at.sensitivity(),
-            specificity: at.specificity(),
-            date: jiff::Timestamp::from_millisecond(clock::now().0)
-                .map(|now| now.strftime("%Y-%m-%d").to_string())
-                .unwrap_or_default(),
-        })
-    }
-}
-
-fn write_profile(profile: &Profile, folder: &Path) -> Result<(), TriageError> {
-    let path = folder.join(format!("{}.toml", profile.name));
-    let text = profile.to_toml().map_err(|error| TriageError::Input(error.to_string()))?;
-    fs::create_dir_all(folder)
-        .and_then(|()| fs::write(&path, text))
-        .map_err(|source| TriageError::file("write", &path, source))?;
-    print(&format!(
-        "{:<9} threshold {:.3}, sensitivity {:.3}, specificity {:.3}: {}",
-        profile.name,
-        profile.threshold.probability(),
-        profile.sensitivity.value,
-        profile.specificity.value,
-        path.display()
-    ))
 }
