@@ -13,6 +13,7 @@ mod plugins;
 mod programs;
 mod site;
 
+mod bayes;
 mod command_line;
 mod first_light;
 mod killed;

@@ -224,7 +224,7 @@ fn provenance(verdict: &StoredVerdict, page: Page) -> Vec<Line<'static>> {
     facts.push(("because", clean(&made.series_why)));
     facts.push(("images", hash_text(made.images_sha256.as_ref())));
     if made.simulated_labels {
-        facts.push(("labels", "simulated: no clinical evidence".to_owned()));
+        facts.push(("tested on", "simulated labels, not patients".to_owned()));
     }
     let mut lines = section("MADE BY", page);
     for (label, text) in facts {

@@ -9,7 +9,7 @@ use ichor_store::{Row, StudyState, VerdictKind};
 use crate::text::clean;
 
 /// Stands on every screen and in every report.
-pub(crate) const RESEARCH_USE: &str = "RESEARCH USE ONLY - risk trained on simulated labels";
+pub(crate) const RESEARCH_USE: &str = "RESEARCH USE ONLY - risk tested on simulated labels";
 
 /// What a row says, in the order of its urgency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

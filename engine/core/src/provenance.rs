@@ -36,7 +36,8 @@ pub struct Provenance {
     pub series_why: String,
     /// SHA-256 over the image objects in slice order, hex.
     pub images_sha256: Option<String>,
-    /// Whether the labels behind the scorer are simulated; then no verdict is clinical evidence.
+    /// Whether the scorer, learned or published, was tested on simulated labels alone; then no
+    /// verdict is clinical evidence.
     pub simulated_labels: bool,
 }
 

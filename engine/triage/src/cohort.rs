@@ -34,10 +34,19 @@ pub(crate) enum Masks {
 }
 
 impl Masks {
-    fn name(self) -> &'static str {
+    /// As the command line has it.
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Truth => "truth",
             Self::Network => "network",
+        }
+    }
+
+    /// Whose the masks are, in words.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Truth => "as drawn",
+            Self::Network => "of the network",
         }
     }
 }
@@ -49,12 +58,16 @@ pub(crate) struct Table {
     pub(crate) names: Vec<String>,
     /// One row a case; NaN where missing.
     pub(crate) rows: Vec<Vec<f64>>,
+    /// Index of each row's case in the cohort.
+    pub(crate) index: Vec<usize>,
     /// Simulated label: growth by more than 6 ml.
     pub(crate) expands: Vec<bool>,
     /// Probability of expansion given everything visible.
     pub(crate) bayes: Vec<f64>,
     /// Cases under the smallest volume that gets an answer; they have no row.
     pub(crate) withheld: usize,
+    /// The extractors and networks behind the rows, as provenance has them.
+    pub(crate) made_by: Vec<String>,
 }
 
 impl Table {
@@ -64,8 +77,10 @@ impl Table {
         Self {
             names: self.names.clone(),
             rows: kept().map(|at| self.rows[at].clone()).collect(),
+            index: kept().map(|at| self.index[at]).collect(),
             expands: kept().map(|at| self.expands[at]).collect(),
             bayes: kept().map(|at| self.bayes[at]).collect(),
+            made_by: self.made_by.clone(),
             withheld: 0,
         }
     }
@@ -282,11 +297,12 @@ impl Kept {
         if self.names.is_empty() {
             return Err(TriageError::Input("no case of the cohort has a hematoma".to_owned()));
         }
-        let mut table = Table { names: self.names, ..Table::default() };
+        let mut table = Table { names: self.names, made_by: self.made_by, ..Table::default() };
         for (_, row) in self.rows.into_iter().take_while(|(index, _)| *index < n_cases) {
             match row.values {
                 Some(values) => {
                     table.rows.push(values);
+                    table.index.push(row.index);
                     table.expands.push(row.expands);
                     table.bayes.push(row.bayes);
                 }

@@ -24,7 +24,8 @@ use crate::{Settings, TriageError};
 
 /// The engine of Ichor: receives head CTs, finds the hematoma, says how likely it is to grow.
 ///
-/// Research use only: the risk scorers that ship with Ichor are trained on simulated labels.
+/// Research use only: the risk scorers that ship with Ichor were tested on simulated labels, not
+/// on patients.
 #[derive(Parser)]
 #[command(name = "ichor-engine", version, propagate_version = true)]
 struct Line {

@@ -66,7 +66,10 @@ pub(crate) fn text(done: &Done) -> String {
     lines.push(format!("series: {}", done.seen.provenance.series_why));
     lines.extend(done.seen.warnings.iter().map(|warning| format!("note: {warning}")));
     if done.outcome.results.iter().any(|result| result.provenance.simulated_labels) {
-        lines.push("the risk was learned from simulated labels: research use only".to_owned());
+        lines.push(
+            "the risk was tested on simulated labels, not on patients: research use only"
+                .to_owned(),
+        );
     }
     lines.join("\n")
 }

@@ -53,8 +53,7 @@ pub(crate) fn basins(
         }
         let core: Vec<usize> =
             pixels.iter().copied().filter(|&at| depth[at] >= deepest / 2.0).collect();
-        let around = ring.around(slice, &pixels, pace)?;
-        let around = median(around.iter().map(|&at| slice.hu[at]).collect());
+        let around = median(slice.hu_of(&ring.around(slice, &pixels, pace)?));
         let darkest = core.iter().map(|&at| slice.hu[at]).fold(f32::INFINITY, f32::min);
         let contrast_hu = around.map_or(f64::NAN, |around| around - f64::from(darkest));
         let area_mm2 = core.len() as f64 * slice.plane.pixel_mm2();

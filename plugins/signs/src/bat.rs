@@ -7,53 +7,36 @@
 //! 33 of 191 grew under 3 points, 23 of 34 from 3 points on, taken at 1 and at 4 points. The
 //! score was made for patients without coagulopathy.
 
-use std::path::Path;
+use crate::points::{Counted, Item, Published};
 
-use ichor_plugin::{Call, Refused, Score, Scorer};
-
-use crate::points::{Line, quantity, yes_or_no};
-
-const INPUTS: [&str; 3] = ["sign.blend", "sign.hypodensity", "clinical.onset_to_ct_h"];
 /// An earlier scan gives points.
 const EARLY_H: f64 = 2.5;
 
-/// Scores by BAT points; unknown items give an interval, see [`crate::interval`].
+/// The items of the BAT score.
 #[derive(Debug)]
-pub struct Bat {
-    line: Line,
-    inputs: [String; 3],
+pub enum BatItems {}
+
+impl Published for BatItems {
+    const ITEMS: &'static [Item] = &[
+        Item::yes_or_no("sign.blend", 1),
+        Item::yes_or_no("sign.hypodensity", 2),
+        Item::quantity(
+            "clinical.onset_to_ct_h",
+            2,
+            |hours| if hours < EARLY_H { 2 } else { 0 },
+        ),
+    ];
 }
 
-impl Scorer for Bat {
-    /// `config` holds `log_odds_at_0` and `log_odds_a_point`.
-    fn open(config: &str, _folder: &Path) -> Result<Self, Refused> {
-        Ok(Self { line: Line::read(config)?, inputs: INPUTS.map(str::to_owned) })
-    }
-
-    fn inputs(&self) -> &[String] {
-        &self.inputs
-    }
-
-    fn score(
-        &self,
-        inputs: &[f64],
-        contributions: &mut [f64],
-        _call: &mut Call<'_>,
-    ) -> Result<Score, Refused> {
-        let &[blend, hypodensity, onset_h] = inputs else {
-            return Err(Refused::internal(format!("{} inputs came, not 3", inputs.len())));
-        };
-        let items = [
-            yes_or_no(INPUTS[0], blend, 1)?,
-            yes_or_no(INPUTS[1], hypodensity, 2)?,
-            quantity(INPUTS[2], onset_h, 2, |hours| if hours < EARLY_H { 2 } else { 0 })?,
-        ];
-        Ok(self.line.score(&items, contributions))
-    }
-}
+/// Scores by BAT points.
+pub type Bat = Counted<BatItems>;
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use ichor_plugin::{Refused, Score, Scorer};
+
     use super::*;
     use crate::interval;
     use crate::testing::call;

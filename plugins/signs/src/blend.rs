@@ -12,6 +12,7 @@ use crate::finding::{Best, Finding};
 use crate::hematoma::Slice;
 use crate::histogram::{median, otsu};
 use crate::pace::Pace;
+use crate::plane::Plane;
 
 /// Between the two areas (Li et al. 2015).
 pub(crate) const DIFFERENCE_HU: f64 = 18.0;
@@ -49,9 +50,8 @@ impl Blend {
         pace: &mut Pace<'_, '_>,
     ) -> Result<(), Refused> {
         let interior = slice.interior(choices.rim_mm);
-        let pixels: Vec<usize> = (0..interior.len()).filter(|&at| interior[at]).collect();
-        let values: Vec<f32> = pixels.iter().map(|&at| slice.hu[at]).collect();
-        let Some(parted) = otsu(&values) else { return Ok(()) };
+        let pixels = Plane::pixels(&interior);
+        let Some(parted) = otsu(&slice.hu_of(&pixels)) else { return Ok(()) };
         let least = (LEAST_SHARE * pixels.len() as f64 * slice.plane.pixel_mm2())
             .max(choices.smallest_mm2);
         let mut part = |dark: bool| {
@@ -128,7 +128,7 @@ impl Part {
         let others: Vec<bool> = member.iter().map(|&member| !member).collect();
         let depth = distance_mm(&slice.plane, &others, pace)?;
         let depth_mm = pixels.iter().map(|&at| depth[at]).fold(0.0, f32::max);
-        let hu = median(pixels.iter().map(|&at| slice.hu[at]).collect()).unwrap_or(f64::NAN);
+        let hu = median(slice.hu_of(&pixels)).unwrap_or(f64::NAN);
         let open = n_open as f64 / n_edge.max(1) as f64;
         Ok(Some(Self { pixels, member, hu, open, depth_mm }))
     }

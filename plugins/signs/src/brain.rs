@@ -7,56 +7,24 @@
 //! in log-odds, as a score made from the coefficients of a logistic regression has it. Any
 //! anticoagulant counts as warfarin: the site's list of clinical values knows no more.
 
-use std::path::Path;
+use crate::points::{Counted, Item, Published};
 
-use ichor_plugin::{Call, Refused, Score, Scorer};
-
-use crate::points::{Line, quantity, yes_or_no};
-
-const INPUTS: [&str; 5] = [
-    "hematoma.volume_ml",
-    "clinical.recurrent_ich",
-    "clinical.anticoagulant",
-    "clinical.ivh",
-    "clinical.onset_to_ct_h",
-];
-
-/// Scores by BRAIN points; unknown items give an interval, see [`crate::interval`].
+/// The items of the BRAIN score.
 #[derive(Debug)]
-pub struct Brain {
-    line: Line,
-    inputs: [String; 5],
+pub enum BrainItems {}
+
+impl Published for BrainItems {
+    const ITEMS: &'static [Item] = &[
+        Item::quantity("hematoma.volume_ml", 7, of_volume),
+        Item::yes_or_no("clinical.recurrent_ich", 4),
+        Item::yes_or_no("clinical.anticoagulant", 6),
+        Item::yes_or_no("clinical.ivh", 2),
+        Item::quantity("clinical.onset_to_ct_h", 5, of_onset),
+    ];
 }
 
-impl Scorer for Brain {
-    /// `config` holds `log_odds_at_0` and `log_odds_a_point`.
-    fn open(config: &str, _folder: &Path) -> Result<Self, Refused> {
-        Ok(Self { line: Line::read(config)?, inputs: INPUTS.map(str::to_owned) })
-    }
-
-    fn inputs(&self) -> &[String] {
-        &self.inputs
-    }
-
-    fn score(
-        &self,
-        inputs: &[f64],
-        contributions: &mut [f64],
-        _call: &mut Call<'_>,
-    ) -> Result<Score, Refused> {
-        let &[volume_ml, recurrent, anticoagulant, ivh, onset_h] = inputs else {
-            return Err(Refused::internal(format!("{} inputs came, not 5", inputs.len())));
-        };
-        let items = [
-            quantity(INPUTS[0], volume_ml, 7, of_volume)?,
-            yes_or_no(INPUTS[1], recurrent, 4)?,
-            yes_or_no(INPUTS[2], anticoagulant, 6)?,
-            yes_or_no(INPUTS[3], ivh, 2)?,
-            quantity(INPUTS[4], onset_h, 5, of_onset)?,
-        ];
-        Ok(self.line.score(&items, contributions))
-    }
-}
+/// Scores by BRAIN points.
+pub type Brain = Counted<BrainItems>;
 
 fn of_volume(volume_ml: f64) -> u8 {
     match volume_ml {
@@ -79,6 +47,10 @@ fn of_onset(hours: f64) -> u8 {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use ichor_plugin::{Score, Scorer};
+
     use super::*;
     use crate::interval;
     use crate::testing::call;

@@ -10,6 +10,7 @@ use crate::finding::{Best, Finding};
 use crate::hematoma::Slice;
 use crate::histogram::otsu;
 use crate::pace::Pace;
+use crate::plane::Plane;
 
 /// Each side of the border has at least this share of the slice.
 const LEAST_SHARE: f64 = 0.1;
@@ -56,7 +57,7 @@ impl FluidLevel {
     ) -> Result<(), Refused> {
         let Some(down) = self.down else { return Ok(()) };
         let interior = slice.interior(choices.rim_mm);
-        let pixels: Vec<usize> = (0..interior.len()).filter(|&at| interior[at]).collect();
+        let pixels = Plane::pixels(&interior);
         pace.work(4 * interior.len())?;
         if (pixels.len() as f64) * slice.plane.pixel_mm2() < choices.smallest_mm2 {
             return Ok(());
@@ -66,9 +67,8 @@ impl FluidLevel {
             y * down[0] + x * down[1]
         };
         let Some(level) = Level::best(slice, &pixels, height) else { return Ok(()) };
-        let values: Vec<f32> = pixels.iter().map(|&at| slice.hu[at]).collect();
         // No line can do better than the best level of grey: near to it, the border is the line.
-        let most = otsu(&values).map_or(1.0, |parted| parted.explained);
+        let most = otsu(&slice.hu_of(&pixels)).map_or(1.0, |parted| parted.explained);
         if level.explained >= choices.explained * most
             && level.explained >= 0.5 * choices.explained
         {

@@ -182,6 +182,11 @@ impl Slice {
         [self.z, y, x]
     }
 
+    /// Grey values of `pixels`, in HU.
+    pub(crate) fn hu_of(&self, pixels: &[usize]) -> Vec<f32> {
+        pixels.iter().map(|&at| self.hu[at]).collect()
+    }
+
     /// Pixels more than `rim_mm` under the surface, where no voxel is blood in part.
     pub(crate) fn interior(&self, rim_mm: f64) -> Vec<bool> {
         let deep = |(&inside, &depth): (&bool, &f32)| inside && f64::from(depth) > rim_mm;

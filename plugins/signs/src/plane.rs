@@ -52,6 +52,11 @@ impl Plane {
         set
     }
 
+    /// The pixels that are set in a picture.
+    pub(crate) fn pixels(picture: &[bool]) -> Vec<usize> {
+        (0..picture.len()).filter(|&at| picture[at]).collect()
+    }
+
     /// The pixel of `pixels` that lies nearest to their centroid; none where there is none.
     pub(crate) fn middle(&self, pixels: &[usize]) -> Option<usize> {
         let n = pixels.len() as f64;

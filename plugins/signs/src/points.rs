@@ -6,29 +6,67 @@
 //! missing, and each of their contributions is half the width of what the item could add, so
 //! [`interval`] is read off the score itself.
 
-use ichor_plugin::{Refused, Score, Settings};
+use std::marker::PhantomData;
+use std::path::Path;
+
+use ichor_plugin::{Call, Refused, Score, Scorer, Settings};
+
+/// A published score: its items, in the order of the scorer's inputs.
+pub trait Published {
+    /// What gives points.
+    const ITEMS: &'static [Item];
+}
+
+/// A scorer that counts the points of `P`; unknown items give an interval, see [`interval`].
+#[derive(Debug)]
+pub struct Counted<P> {
+    line: Line,
+    inputs: Vec<String>,
+    published: PhantomData<P>,
+}
+
+impl<P: Published + Send> Scorer for Counted<P> {
+    /// `config` holds `log_odds_at_0` and `log_odds_a_point`.
+    fn open(config: &str, _folder: &Path) -> Result<Self, Refused> {
+        let inputs = P::ITEMS.iter().map(|item| item.input.to_owned()).collect();
+        Ok(Self { line: Line::read(config)?, inputs, published: PhantomData })
+    }
+
+    fn inputs(&self) -> &[String] {
+        &self.inputs
+    }
+
+    fn score(
+        &self,
+        inputs: &[f64],
+        contributions: &mut [f64],
+        _call: &mut Call<'_>,
+    ) -> Result<Score, Refused> {
+        let (came, needed) = (inputs.len(), P::ITEMS.len());
+        if came != needed {
+            return Err(Refused::internal(format!("{came} inputs came, not {needed}")));
+        }
+        for ((item, &value), slot) in P::ITEMS.iter().zip(inputs).zip(contributions.iter_mut())
+        {
+            let points = item.points(value)?.map_or(f64::from(item.most) / 2.0, f64::from);
+            *slot = self.line.a_point * points;
+        }
+        Ok(Score::from_log_odds(self.line.at_0, contributions))
+    }
+}
 
 /// From points to log-odds.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Line {
+struct Line {
     /// Log-odds of growth at 0 points.
-    pub(crate) at_0: f64,
+    at_0: f64,
     /// Log-odds that a point adds.
-    pub(crate) a_point: f64,
-}
-
-/// One item of a score.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Item {
-    /// Points it gives; none where that is unknown.
-    pub(crate) points: Option<u8>,
-    /// Points it can give.
-    pub(crate) most: u8,
+    a_point: f64,
 }
 
 impl Line {
     /// Reads `log_odds_at_0` and `log_odds_a_point`; a point never lowers the risk.
-    pub(crate) fn read(config: &str) -> Result<Self, Refused> {
+    fn read(config: &str) -> Result<Self, Refused> {
         let mut settings = Settings::read(config)?;
         let line = Self {
             at_0: settings.number("log_odds_at_0")?,
@@ -43,14 +81,49 @@ impl Line {
             line.at_0, line.a_point
         )))
     }
+}
 
-    /// The score of `items`, and what each adds, into `contributions`.
-    pub(crate) fn score(&self, items: &[Item], contributions: &mut [f64]) -> Score {
-        for (item, slot) in items.iter().zip(contributions.iter_mut()) {
-            let points = item.points.map_or(f64::from(item.most) / 2.0, f64::from);
-            *slot = self.a_point * points;
+/// One item of a score.
+#[derive(Debug)]
+pub struct Item {
+    input: &'static str,
+    /// Points it can give.
+    most: u8,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    YesOrNo,
+    Quantity(fn(f64) -> u8),
+}
+
+impl Item {
+    /// A yes or no that gives `most` points; anything but 0 and 1 is refused.
+    pub(crate) const fn yes_or_no(input: &'static str, most: u8) -> Self {
+        Self { input, most, kind: Kind::YesOrNo }
+    }
+
+    /// A quantity from 0 on that gives the points that `points` says.
+    pub(crate) const fn quantity(input: &'static str, most: u8, points: fn(f64) -> u8) -> Self {
+        Self { input, most, kind: Kind::Quantity(points) }
+    }
+
+    /// Points for `value`; none where it is missing.
+    fn points(&self, value: f64) -> Result<Option<u8>, Refused> {
+        let refused = |needed: &str| {
+            Err(Refused::input(format!("{} = {value}: {needed} is needed", self.input)))
+        };
+        match self.kind {
+            _ if value.is_nan() => Ok(None),
+            Kind::YesOrNo if (value - 1.0).abs() < f64::EPSILON => Ok(Some(self.most)),
+            Kind::YesOrNo if value.abs() < f64::EPSILON => Ok(Some(0)),
+            Kind::YesOrNo => refused("0 for no or 1 for yes"),
+            Kind::Quantity(_) if value < 0.0 || value.is_infinite() => {
+                refused("a number from 0 on")
+            }
+            Kind::Quantity(points) => Ok(Some(points(value))),
         }
-        Score::from_log_odds(self.at_0, contributions)
     }
 }
 
@@ -61,33 +134,4 @@ pub fn interval(score: Score, inputs: &[f64], contributions: &[f64]) -> [f64; 2]
     let missing = inputs.iter().zip(contributions).filter(|(input, _)| input.is_nan());
     let half: f64 = missing.map(|(_, contribution)| contribution).sum();
     [log_odds - half, log_odds + half].map(|log_odds| 1.0 / (1.0 + (-log_odds).exp()))
-}
-
-/// A yes or no that gives `most` points; missing is unknown, anything but 0 and 1 is refused.
-pub(crate) fn yes_or_no(name: &str, value: f64, most: u8) -> Result<Item, Refused> {
-    let points = if value.is_nan() {
-        None
-    } else if (value - 1.0).abs() < f64::EPSILON {
-        Some(most)
-    } else if value.abs() < f64::EPSILON {
-        Some(0)
-    } else {
-        return Err(Refused::input(format!(
-            "{name} = {value}: 0 for no or 1 for yes is needed"
-        )));
-    };
-    Ok(Item { points, most })
-}
-
-/// A quantity from 0 on that gives the points that `points` says; missing is unknown.
-pub(crate) fn quantity(
-    name: &str,
-    value: f64,
-    most: u8,
-    points: impl Fn(f64) -> u8,
-) -> Result<Item, Refused> {
-    if value < 0.0 || value.is_infinite() {
-        return Err(Refused::input(format!("{name} = {value}: a number from 0 on is needed")));
-    }
-    Ok(Item { points: (!value.is_nan()).then(|| points(value)), most })
 }

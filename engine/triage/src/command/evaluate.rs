@@ -1,9 +1,11 @@
 //! `evaluate`: accuracy on data that training never saw, by patient.
 
+mod described;
 mod differences;
 mod phantoms;
 mod risk;
 mod segmentation;
+mod signs;
 
 use clap::{Args, Subcommand};
 
@@ -22,6 +24,7 @@ enum What {
     Phantoms(phantoms::Phantoms),
     /// Scorers on a phantom cohort (simulated labels)
     Risk(risk::Risk),
+    Signs(signs::Signs),
 }
 
 impl Evaluate {
@@ -30,6 +33,7 @@ impl Evaluate {
             What::Segmentation(segmentation) => segmentation.run(settings),
             What::Phantoms(phantoms) => phantoms.run(settings),
             What::Risk(risk) => risk.run(settings),
+            What::Signs(signs) => signs.run(settings),
         }
     }
 }

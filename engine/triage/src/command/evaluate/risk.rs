@@ -1,15 +1,12 @@
 //! Scorers on a phantom cohort that training never saw.
 
-use std::path::PathBuf;
-
 use clap::Args;
 use ichor_core::Features;
-use ichor_study::phantom::Cohort;
 use ichor_study::stats::{self, Confusion, Scored};
 use serde_json::{Value, json};
 
-use crate::cohort::{Making, Masks, Table};
-use crate::command::progress::Progress;
+use super::described::Described;
+use crate::cohort::Table;
 use crate::command::score::print;
 use crate::scorers::Scorers;
 use crate::{Settings, TriageError};
@@ -20,21 +17,8 @@ use crate::{Settings, TriageError};
 /// that beats it by more than two standard errors has seen the label.
 #[derive(Args)]
 pub(crate) struct Risk {
-    /// The cohort
-    #[arg(long, default_value = "clinical", value_parser = ["clinical", "development"])]
-    cohort: String,
-    /// Number of cases
-    #[arg(long, default_value_t = 615)]
-    n: usize,
-    /// Seed; training uses 1 and 2
-    #[arg(long, default_value_t = 3)]
-    seed: u64,
-    /// Describe the hematoma that was drawn, or the one that the network finds (slow)
-    #[arg(long, value_enum, default_value_t = Masks::Truth)]
-    masks: Masks,
-    /// Folder in which described cases are kept between runs
-    #[arg(long, value_name = "DIR", default_value = "checkpoints/cohorts")]
-    kept_in: PathBuf,
+    #[command(flatten)]
+    on: Described,
     /// Threshold profile of each scorer
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
@@ -45,14 +29,7 @@ pub(crate) struct Risk {
 
 impl Risk {
     pub(crate) fn run(&self, settings: &Settings) -> Result<(), TriageError> {
-        let Some(cohort) = Cohort::named(&self.cohort, self.n, self.seed) else {
-            return Err(TriageError::Input(format!("no cohort is called {}", self.cohort)));
-        };
-        let making =
-            Making { settings, cohort: &cohort, masks: self.masks, kept_in: &self.kept_in };
-        let mut progress = Progress::new("case");
-        let table = making.table(&mut |done, of| progress.at(done, of))?;
-        progress.end();
+        let (_, table) = self.on.table(settings)?;
         let mut scorers = Scorers::open(settings)?;
         let profile = self.profile.as_ref().unwrap_or(&settings.config.score.profile);
         let mut rows = vec![self.row("bayes (visible)", &table, &table.bayes, None)?];
@@ -71,15 +48,12 @@ impl Risk {
         if self.json {
             return print(&format!(
                 "{:#}",
-                json!({ "simulated_labels": true, "scorers": rows })
+                json!({ "simulated_labels": true, "on": self.on.json(&table), "scorers": rows })
             ));
         }
         print(&format!(
-            "{} phantoms ({} cohort, seed {}), {} of them under the smallest volume, {} expand; labels are simulated",
-            self.n,
-            self.cohort,
-            self.seed,
-            table.withheld,
+            "{}, {} expand; labels are simulated",
+            self.on.heading(&table),
             table.expands.iter().filter(|&&expands| expands).count()
         ))?;
         print(

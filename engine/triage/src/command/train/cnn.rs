@@ -4,9 +4,7 @@
 //! learned from cases on which the network trained would believe its features too much.
 
 use std::fs;
-use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
 
 use clap::Args;
 use ichor_core::Millilitres;
@@ -16,8 +14,8 @@ use ichor_study::stats::{self, Auc, Scored};
 
 use super::cnn_card::{Card, Figures};
 use super::in_order::in_order;
-use super::report::Report;
-use super::stop::{stop_flag, threads};
+use super::report::{reported, written};
+use super::stop::threads;
 use crate::command::progress::Progress;
 use crate::command::score::print;
 use crate::{Settings, TriageError};
@@ -76,20 +74,9 @@ impl Cnn {
             cases.validation().len()
         ))?;
 
-        let stop = stop_flag(&self.checkpoint)?;
-        let mut report = Report::new();
-        let mut said = Ok(());
-        let mut progress = |stage| {
-            said = report.at(stage);
-            if said.is_err() || stop.load(Ordering::Relaxed) {
-                return ControlFlow::Break(());
-            }
-            ControlFlow::Continue(())
-        };
-        let trained = train_cnn(&recipe, &cases, &self.checkpoint, threads, &mut progress);
-        drop(report);
-        said?;
-        let trained = trained?;
+        let trained = reported(&self.checkpoint, |progress| {
+            train_cnn(&recipe, &cases, &self.checkpoint, threads, progress)
+        })?;
 
         let clinical = Cohort::clinical(self.reporting, REPORTING_SEED);
         let (reported, bayes) = seen(&clinical, least, threads)?;
@@ -110,10 +97,7 @@ impl Cnn {
         };
         print(&card.said())?;
         let entry = card.write(out)?;
-        print(&format!(
-            "{} and its card are written; for the manifest:\n\n{entry}",
-            out.display()
-        ))
+        written(out, &entry)
     }
 }
 

@@ -3,10 +3,14 @@
 
 use std::fmt::Display;
 use std::io::{IsTerminal, Write, stderr};
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use ichor_net::Stage;
+use ichor_net::{NetError, Stage};
 
+use super::stop::stop_flag;
 use crate::TriageError;
 use crate::command::score::print;
 
@@ -15,8 +19,34 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// Share of the shown loss that stays each step.
 const SMOOTH: f64 = 0.98;
 
+/// Runs `training` and reports its stages, until it ends, a signal stops it, or nobody is told.
+/// `checkpoint` is only named in errors.
+pub(super) fn reported<V: Display, T>(
+    checkpoint: &Path,
+    training: impl FnOnce(&mut dyn FnMut(Stage<V>) -> ControlFlow<()>) -> Result<T, NetError>,
+) -> Result<T, TriageError> {
+    let stop = stop_flag(checkpoint)?;
+    let mut report = Report::new();
+    let mut said = Ok(());
+    let trained = training(&mut |stage| {
+        said = report.at(stage);
+        if said.is_err() || stop.load(Ordering::Relaxed) {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    });
+    drop(report);
+    said?;
+    Ok(trained?)
+}
+
+/// Says where the weights are, and what belongs into the manifest.
+pub(super) fn written(out: &Path, entry: &str) -> Result<(), TriageError> {
+    print(&format!("{} and its card are written; for the manifest:\n\n{entry}", out.display()))
+}
+
 /// Reports the stages of one training.
-pub(super) struct Report {
+struct Report {
     shown: bool,
     start: Instant,
     last: Option<Instant>,
@@ -26,13 +56,13 @@ pub(super) struct Report {
 }
 
 impl Report {
-    pub(super) fn new() -> Self {
+    fn new() -> Self {
         let shown = stderr().is_terminal();
         Self { shown, start: Instant::now(), last: None, first: None, loss: None }
     }
 
     /// Says what is new at `stage`.
-    pub(super) fn at<V: Display>(&mut self, stage: Stage<V>) -> Result<(), TriageError> {
+    fn at<V: Display>(&mut self, stage: Stage<V>) -> Result<(), TriageError> {
         let first = *self.first.get_or_insert(stage.step - 1);
         let before = self.loss.unwrap_or(stage.loss);
         let loss = SMOOTH * before + (1.0 - SMOOTH) * stage.loss;

@@ -1,16 +1,14 @@
 //! `train unet`: the segmentation network, on real slices and on phantoms.
 
 use std::fs;
-use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
 
 use clap::Args;
 use ichor_net::{Example, Examples, Gpus, Recipe, Start, train_unet};
 
 use super::card::{Card, counted};
-use super::report::Report;
-use super::stop::{stop_flag, threads};
+use super::report::{reported, written};
+use super::stop::threads;
 use super::{phantoms, real};
 use crate::command::progress::Progress;
 use crate::command::score::print;
@@ -62,32 +60,13 @@ impl Unet {
         print(&format!("pixels of a slice: {:.0} on average", mean_pixels(&examples)))?;
 
         let words = start.words.clone();
-        let stop = stop_flag(&self.checkpoint)?;
-        let mut report = Report::new();
-        let mut said = Ok(());
-        let mut progress = |stage| {
-            said = report.at(stage);
-            if said.is_err() || stop.load(Ordering::Relaxed) {
-                return ControlFlow::Break(());
-            }
-            ControlFlow::Continue(())
-        };
-        let threads = threads(self.threads);
         // A training is long: it goes to a GPU only where the command says so.
         let none = Gpus::none();
         let gpus = if settings.devices.is_empty() { &none } else { &*settings.gpus };
-        let trained = train_unet(
-            &recipe,
-            &examples,
-            start,
-            &self.checkpoint,
-            threads,
-            gpus,
-            &mut progress,
-        );
-        drop(report);
-        said?;
-        let trained = trained?;
+        let threads = threads(self.threads);
+        let trained = reported(&self.checkpoint, |progress| {
+            train_unet(&recipe, &examples, start, &self.checkpoint, threads, gpus, progress)
+        })?;
 
         let saved = trained.save(out)?;
         let card = Card {
@@ -99,10 +78,7 @@ impl Unet {
             saved: &saved,
         };
         let entry = card.write(out)?;
-        print(&format!(
-            "{} and its card are written; for the manifest:\n\n{entry}",
-            out.display()
-        ))
+        written(out, &entry)
     }
 
     fn examples(&self, recipe: &Recipe) -> Result<Vec<Example>, TriageError> {

@@ -1,4 +1,4 @@
-//! Threshold profiles of the scorers that count points.
+//! The scorers that count points, and their profiles.
 
 use std::error::Error;
 use std::fs;
