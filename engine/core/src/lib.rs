@@ -4,6 +4,7 @@
 //! arguments, values go out. Arrays are `(z, y, x)`; positions are patient coordinates in
 //! millimetres, LPS (DICOM PS3.3 C.7.6.2.1.1).
 
+mod clinical;
 mod config;
 mod features;
 mod grid;
@@ -19,6 +20,7 @@ mod units;
 mod verdict;
 mod volume;
 
+pub use clinical::{ClinicalError, ClinicalName};
 pub use config::{
     Config, ConfigError, DEFAULT_TOML, DicomConfig, EngineConfig, GuardConfig, ScoreConfig,
     UnitId,

@@ -120,26 +120,9 @@ pub enum StoreError {
         /// The study's row.
         study: i64,
     },
-    /// A clinical value that no scorer knows.
-    #[error("no clinical value is called {name:?}; known: {}", crate::clinical::known())]
-    ClinicalName {
-        /// The name found.
-        name: String,
-    },
-    /// A clinical value out of its range.
-    #[error("{value} is no {name}: it must be {} from {low} to {high}", number(*.whole))]
-    ClinicalValue {
-        /// Its name.
-        name: &'static str,
-        /// The value found.
-        value: f64,
-        /// Lowest value taken.
-        low: f64,
-        /// Highest value taken.
-        high: f64,
-        /// Whether only whole numbers are taken.
-        whole: bool,
-    },
+    /// A clinical value that is unknown or cannot be.
+    #[error(transparent)]
+    Clinical(#[from] ichor_core::ClinicalError),
     /// A priority out of its range.
     #[error("{value} is no priority: it must be a whole number from -9 to 9")]
     Priority {
@@ -176,8 +159,4 @@ impl From<rusqlite::Error> for StoreError {
 
 fn numbers(rows: &[i64]) -> String {
     rows.iter().map(|row| format!("#{row}")).collect::<Vec<_>>().join(", ")
-}
-
-fn number(whole: bool) -> &'static str {
-    if whole { "a whole number" } else { "a number" }
 }

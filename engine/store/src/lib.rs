@@ -39,7 +39,6 @@ mod sample;
 
 pub use attempts::Failed;
 pub use audit::AuditCheck;
-pub use clinical::ClinicalName;
 pub use error::{Result, StoreError};
 pub use open::Store;
 pub use reception::Recorded;

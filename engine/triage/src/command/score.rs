@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use clap::Args;
-use ichor_core::Features;
+use ichor_core::{ClinicalName, Features};
 
 use super::progress::Progress;
 use crate::pipeline::{Pipeline, Step};
@@ -31,8 +31,9 @@ pub(crate) struct Score {
 fn clinical(text: &str) -> Result<(String, f64), String> {
     let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
     let value: f64 = value.parse().map_err(|_| format!("{value:?} is no number"))?;
-    let name = name.strip_prefix("clinical.").unwrap_or(name);
-    Ok((format!("clinical.{name}"), value))
+    let known = ClinicalName::find(name).map_err(|error| error.to_string())?;
+    let value = known.check(value).map_err(|error| error.to_string())?;
+    Ok((format!("clinical.{}", known.name), value))
 }
 
 impl Score {
