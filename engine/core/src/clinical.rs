@@ -76,7 +76,7 @@ impl ClinicalName {
 
     /// Whether 0 and 1 are the only values and stand for no and yes.
     pub fn is_yes_or_no(&self) -> bool {
-        self.whole && self.low == 0.0 && self.high == 1.0
+        self.whole && self.low >= 0.0 && self.high <= 1.0
     }
 
     /// Takes `value` where it is possible; NaN, the value of what is missing, is.
