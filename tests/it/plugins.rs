@@ -78,6 +78,11 @@ fn a_scorer_that_does_wrong_is_found_out() {
         ),
         ("faults", "response->base = -1.2; if (isnan(ml)) *(volatile int *)8 = 0;", "died"),
         ("nan", "response->base = ml > 1e8 ? NAN : -1.2;", "gave NaN for the"),
+        (
+            "mute",
+            "response->base = -1.2; if (ml == ml || hours != 0) return ICHOR_E_INPUT;",
+            "no call that was tried",
+        ),
     ];
     for (name, instead, words) in wrongs {
         let change = |text: String| {
@@ -90,6 +95,23 @@ fn a_scorer_that_does_wrong_is_found_out() {
         assert_eq!(passed, words.is_empty(), "{name}: {report}");
         assert!(report.contains(words), "{name}: {report}");
     }
+}
+
+#[test]
+fn a_plugin_that_does_not_open_is_not_installed() {
+    let site = Site::new("closed-plugin");
+    let refuses = |text: String| {
+        text.replace("  *instance = &none;\n  return ICHOR_OK;", "  return ICHOR_E_CONFIG;")
+    };
+    let Some(folder) = scorer(&site, "closed", refuses) else { return };
+    let installed =
+        site.ichor("ichor-engine", &["plugin", "install", &folder.to_string_lossy()]);
+    assert_eq!(installed.status.code(), Some(1));
+    let words = stderr(&installed);
+    assert!(words.contains("org.example.closed/closed: refused without a word"), "{words}");
+    assert!(words.contains("is not installed"), "{words}");
+    let listed = stdout(&site.ichor("ichor-engine", &["plugin", "list"]));
+    assert!(!listed.contains("org.example.closed"), "{listed}");
 }
 
 #[test]

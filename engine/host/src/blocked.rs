@@ -91,7 +91,7 @@ mod tests {
         Err(HostError::Died {
             unit: "org.example.x/y".to_owned(),
             how: "signal: 11".to_owned(),
-            memory_mib: 64,
+            memory_mib: Some(64),
         })
     }
 

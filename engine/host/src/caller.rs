@@ -2,8 +2,10 @@
 //!
 //! The worker sleeps on a word of the pages (futex(2)), the host in `epoll_wait(2)` on a counter
 //! (eventfd(2)) and on the worker's socket: the end of a worker wakes it like an answer does, and no
-//! timer stands between a death and its error. Neither call can be made to hang by what a plugin
-//! does to word or counter: waking a word never waits, and the counter is watched, not read.
+//! timer stands between a death and its error. A scorer answers before the host could fall asleep
+//! and be woken, so the host looks at the pages for some microseconds first. Neither call can be
+//! made to hang by what a plugin does to word or counter: waking a word never waits, and the
+//! counter is watched, not read.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -48,6 +50,10 @@ pub(crate) enum Woken {
     /// The time is over.
     Nothing,
 }
+
+/// How long the host looks for an answer before it sleeps: a scorer's time, and less than a sleep
+/// with its waking costs on a busy machine.
+const AWAKE: Duration = Duration::from_micros(30);
 
 /// What the events of the host's sleep stand for.
 const ANSWER: u64 = 0;
@@ -94,10 +100,14 @@ impl Caller {
 
     /// Waits until the call has ended, the worker has, or `patience` is over.
     pub(crate) fn wait(&self, call: &Call<'_>, patience: Duration) -> io::Result<Woken> {
-        let until = Instant::now() + patience;
+        let began = Instant::now();
+        let until = began + patience;
         let mut ended = false;
+        while !self.has_ended() && began.elapsed() < AWAKE.min(patience) {
+            std::hint::spin_loop();
+        }
         loop {
-            if self.pages.header().done.load(Acquire) == self.job {
+            if self.has_ended() {
                 return Ok(Woken::Answered(self.taken(call)));
             }
             if ended {
@@ -122,6 +132,10 @@ impl Caller {
                 Err(e) => return Err(e.into()),
             }
         }
+    }
+
+    fn has_ended(&self) -> bool {
+        self.pages.header().done.load(Acquire) == self.job
     }
 
     /// How much of the call is done, 0 to 1, as the worker says.

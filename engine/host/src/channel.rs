@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::net::sockopt::Timeout;
@@ -18,6 +18,8 @@ use rustix::net::{
 
 /// The longest message; names of 100,000 features fit.
 const LONGEST: usize = 16 << 20;
+/// Descriptors that may wait to be taken; three do, at most.
+const MOST_DESCRIPTORS: usize = 4;
 /// Bytes asked for at a time.
 const CHUNK: usize = 64 << 10;
 
@@ -85,11 +87,15 @@ impl Channel {
         Ok(())
     }
 
-    /// The next message; waits for it, at most for the patience of [`Channel::new`].
-    pub(crate) fn receive(&mut self) -> Result<Received, Errno> {
+    /// The next message; waits for it, at most for the patience of [`Channel::new`] each time that
+    /// the other end falls silent, and not beyond `end` whatever trickles in.
+    pub(crate) fn receive(&mut self, end: Option<Instant>) -> Result<Received, Errno> {
         loop {
             if let Some(message) = self.complete()? {
                 return Ok(Received::Message(message));
+            }
+            if end.is_some_and(|end| Instant::now() >= end) {
+                return Ok(Received::Nothing);
             }
             match self.fill() {
                 Ok(0) | Err(Errno::CONNRESET) => return Ok(Received::End),
@@ -140,6 +146,8 @@ impl Channel {
                 self.descriptors.extend(passed);
             }
         }
+        // What nobody takes is closed: no end can fill up the other's table of descriptors.
+        self.descriptors.truncate(MOST_DESCRIPTORS);
         self.bytes.extend(&self.chunk[..read]);
         Ok(read)
     }

@@ -44,7 +44,7 @@ fn serve() -> io::Result<()> {
     let watched = socket.try_clone()?;
     let mut channel = Channel::new(socket, None)?;
     end_with_host(watched)?;
-    let Received::Message(first) = channel.receive()? else { return Ok(()) };
+    let Received::Message(first) = channel.receive(None)? else { return Ok(()) };
     let garbled = || io::Error::other("what came is no message");
     let (Ok(ToWorker::Load(load)), Some(library)) =
         (ToWorker::decode(&first), channel.descriptor())
@@ -61,7 +61,7 @@ fn serve() -> io::Result<()> {
         }
         Err(why) => return Ok(channel.send(&FromWorker::Failed(why).encode(), &[])?),
     };
-    let Received::Message(message) = channel.receive()? else { return Ok(()) };
+    let Received::Message(message) = channel.receive(None)? else { return Ok(()) };
     let (Ok(ToWorker::Pages(room)), Some(memory), Some(answers)) =
         (ToWorker::decode(&message), channel.descriptor(), channel.descriptor())
     else {
@@ -122,7 +122,7 @@ fn calls(
 fn map(channel: &mut Channel, wanted: u64) -> io::Result<(Geometry, MappedVolume)> {
     let no_volume = || io::Error::other("a call about a volume that did not come");
     loop {
-        let message = match channel.receive()? {
+        let message = match channel.receive(None)? {
             Received::Message(message) => message,
             // Woken by a signal of the plugin's.
             Received::Nothing => continue,

@@ -127,14 +127,15 @@ pub enum HostError {
         deadline_ms: u64,
     },
     /// The worker ended in the middle of a call.
-    #[error("the worker of {unit} died ({how}); its memory limit is {memory_mib} MiB")]
+    #[error("the worker of {unit} died ({how}){}", limit(*.memory_mib))]
     Died {
         /// The unit, or the plugin while it was loaded.
         unit: String,
         /// Signal or exit code.
         how: String,
-        /// `limits.memory_mib` of its manifest.
-        memory_mib: u64,
+        /// `limits.memory_mib` of its manifest, where a signal ended it: the storm of allocations
+        /// that it stops ends in one.
+        memory_mib: Option<u64>,
     },
     /// The library is blocked at this site.
     #[error(
@@ -238,4 +239,8 @@ impl HostError {
     ) -> impl FnOnce(std::io::Error) -> Self + use<'a> {
         move |source| Self::File { doing, path: path.to_owned(), source }
     }
+}
+
+fn limit(memory_mib: Option<u64>) -> String {
+    memory_mib.map_or_else(String::new, |mib| format!("; its memory limit is {mib} MiB"))
 }

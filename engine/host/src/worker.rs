@@ -286,7 +286,7 @@ impl Worker {
     fn answer(&mut self, name: &str, deadline: Duration) -> Result<FromWorker, HostError> {
         let end = Instant::now() + deadline;
         loop {
-            match self.channel.receive() {
+            match self.channel.receive(Some(end)) {
                 Ok(Received::Message(bytes)) => {
                     let answer = FromWorker::decode(&bytes);
                     return answer.map_err(|_| self.garbled("what is no message".to_owned()));
@@ -303,11 +303,10 @@ impl Worker {
     }
 
     fn died(&mut self, name: &str) -> HostError {
-        HostError::Died {
-            unit: name.to_owned(),
-            how: self.process.how_it_ended(),
-            memory_mib: self.installed.manifest().plugin.limits.memory_mib,
-        }
+        let how = self.process.how_it_ended();
+        let limit = self.installed.manifest().plugin.limits.memory_mib;
+        let memory_mib = how.starts_with("signal").then_some(limit);
+        HostError::Died { unit: name.to_owned(), how, memory_mib }
     }
 }
 

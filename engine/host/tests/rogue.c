@@ -30,6 +30,41 @@ static ichor_status refuse(ichor_err *err, ichor_status status, const char *text
   return status;
 }
 
+static uint64_t rolled(uint64_t *state) {
+  *state ^= *state << 13, *state ^= *state >> 7, *state ^= *state << 17;
+  return *state;
+}
+
+/* To the host, whichever descriptor leads there, with as many descriptors as a message takes. */
+static void send_all(const uint8_t *bytes, size_t n, int n_passed) {
+  for (int fd = 3; fd < 12; fd++) {
+    int passed[4] = {0, 1, 2, fd};
+    char space[CMSG_SPACE(sizeof passed)] = {0};
+    struct iovec part = {(void *)bytes, n};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    if (n_passed) {
+      message.msg_control = space, message.msg_controllen = CMSG_SPACE(sizeof(int) * n_passed);
+      struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+      head->cmsg_level = SOL_SOCKET, head->cmsg_type = SCM_RIGHTS, head->cmsg_len = CMSG_LEN(sizeof(int) * n_passed);
+      memcpy(CMSG_DATA(head), passed, sizeof(int) * n_passed);
+    }
+    if (sendmsg(fd, &message, MSG_NOSIGNAL) >= 0) return;
+  }
+}
+
+/* An answer of its own to the host's first message, before the worker gives its own. */
+static void forge(uint64_t seed) {
+  /* Both units are open: a scorer of one input "a", an extractor of one feature "b". */
+  static const uint8_t ready[] = {0, 2, 2, 0, 0, 0, 1, 1, 0, 0, 0, 1, 0, 0, 0, 'a', 0, 0, 0, 0,
+                                  0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 'b'};
+  uint8_t message[4 + sizeof ready] = {sizeof ready};
+  uint64_t state = seed * 0x9e3779b97f4a7c15u + 1;
+  memcpy(message + 4, ready, sizeof ready);
+  for (unsigned n = rolled(&state) % 4; n > 0 && seed % 4; n--)
+    message[seed % 4 == 1 ? rolled(&state) % 4 : 4 + rolled(&state) % (sizeof message - 4)] = (uint8_t)rolled(&state);
+  send_all(message, sizeof message - (seed % 4 == 3 ? rolled(&state) % sizeof message : 0), (int)(rolled(&state) % 5));
+}
+
 static ichor_status create(const ichor_host *host, ichor_str config, ichor_str folder, void **instance, ichor_err *err) {
   struct instance *made = calloc(1, sizeof *made);
   (void)folder;
@@ -39,6 +74,11 @@ static ichor_status create(const ichor_host *host, ichor_str config, ichor_str f
   *instance = made;
   if (is(made, "refuse to open")) return refuse(err, ICHOR_E_CONFIG, "trees = 0: must be at least 1");
   if (is(made, "abort while opening")) abort();
+  if (strncmp(made->how, "forge ", 6) == 0) forge(strtoull(made->how + 6, 0, 10));
+  if (is(made, "trickle")) {
+    const uint8_t length[4] = {0, 0, 16, 0};
+    for (send_all(length, 4, 4);; usleep(10000)) send_all(length, 1, 4);
+  }
   return ICHOR_OK;
 }
 
@@ -68,11 +108,6 @@ static ichor_status describe_extractor(void *instance, ichor_desc *desc, ichor_e
   desc->n_out = 3;
   desc->out_names = outputs;
   return ICHOR_OK;
-}
-
-static uint64_t rolled(uint64_t *state) {
-  *state ^= *state << 13, *state ^= *state >> 7, *state ^= *state << 17;
-  return *state;
 }
 
 /* Random bytes over the pages of the call and into every descriptor, as the seed has it. */

@@ -10,6 +10,7 @@ mod abi_versions;
 mod confinement;
 mod endurance;
 mod files;
+mod forged;
 mod matrix;
 mod refused;
 mod rogue;
@@ -50,6 +51,8 @@ const TESTS: &[Test] = tests![
     wrong::a_score_that_cannot_be_believed_is_refused,
     wrong::a_plugin_that_scribbles_over_the_call_harms_itself_only,
     wrong::a_unit_that_cannot_be_opened_leaves_the_others,
+    forged::an_answer_that_a_plugin_forges_harms_itself_only,
+    forged::a_plugin_that_trickles_is_ended_at_its_deadline,
     volumes::an_extractor_sees_the_volume_as_it_is,
     volumes::writing_to_the_volume_ends_the_worker_and_leaves_the_data,
     volumes::a_plugin_that_is_asked_to_stop_stops,

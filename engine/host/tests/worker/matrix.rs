@@ -41,7 +41,7 @@ pub(crate) fn whatever_a_plugin_does_the_next_call_is_served(bench: &Bench) {
         println!("| {how} | {said} | {:.2} | {:.2} |", ms(failed), ms(served));
     };
     check("abort", "SIGABRT");
-    check("exit", "exit status: 3");
+    check("exit", "died (exit status: 3)");
     check("fault", "SIGSEGV");
     // By the handler of the standard library.
     check("overflow the stack", "SIGABRT");

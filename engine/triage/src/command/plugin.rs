@@ -6,7 +6,7 @@ mod new;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use ichor_host::{Installed, Manifest};
+use ichor_host::{HostError, Installed, Manifest, Worker};
 use serde_json::json;
 
 use super::score::print;
@@ -25,7 +25,7 @@ enum Action {
     /// Copy a plugin into the site's plugin folder, hash it and write its installed manifest
     ///
     /// Without SOURCE the shipped plugins are installed. The library is looked for in SOURCE and
-    /// beside this program.
+    /// beside this program. A plugin whose units do not open is not installed.
     Install {
         /// Folders that hold a plugin.toml
         #[arg(value_name = "SOURCE")]
@@ -80,6 +80,7 @@ impl Plugin {
                 let sources =
                     if sources.is_empty() { shipped(settings)? } else { sources.clone() };
                 for source in &sources {
+                    opens(settings, source, library.as_ref())?;
                     let installed = install(settings, source, library.as_ref())?;
                     print(&format!(
                         "{} {} installed in {}",
@@ -112,6 +113,46 @@ pub(crate) fn install(
     library: Option<&PathBuf>,
 ) -> Result<Installed, TriageError> {
     install_into(settings, source, library, &settings.layout.plugins())
+}
+
+/// Opens every unit of the plugin of `source` from a folder of its own, as an engine would.
+fn opens(
+    settings: &Settings,
+    source: &Path,
+    library: Option<&PathBuf>,
+) -> Result<(), TriageError> {
+    aside(settings, source, library, |installed| {
+        let open = || {
+            let worker = Worker::spawn(&installed, &settings.worker_command())?;
+            installed
+                .manifest()
+                .units
+                .iter()
+                .try_for_each(|unit| worker.describe(&unit.id).map(drop))
+        };
+        open().map_err(|why: HostError| {
+            TriageError::Input(format!(
+                "{why}; the plugin of {} is not installed",
+                source.display()
+            ))
+        })
+    })
+}
+
+/// Does `work` with the plugin of `source`, installed for that long in a folder that no engine reads.
+fn aside<T>(
+    settings: &Settings,
+    source: &Path,
+    library: Option<&PathBuf>,
+    work: impl FnOnce(Installed) -> Result<T, TriageError>,
+) -> Result<T, TriageError> {
+    let place = std::env::temp_dir().join(format!("ichor-aside-{}", std::process::id()));
+    let done = install_into(settings, source, library, &place).and_then(work);
+    if place.exists() {
+        std::fs::remove_dir_all(&place)
+            .map_err(|error| TriageError::file("remove", &place, error))?;
+    }
+    done
 }
 
 fn install_into(

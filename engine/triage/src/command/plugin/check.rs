@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use ichor_host::{HostError, Installed, UnitDescription, UnitKind, Worker, WorkerCommand};
 use serde_json::json;
 
-use super::install_into;
+use super::aside;
 use crate::command::score::print;
 use crate::{Settings, TriageError};
 
@@ -38,15 +38,9 @@ pub(super) fn run(
     library: Option<&PathBuf>,
     as_json: bool,
 ) -> Result<(), TriageError> {
-    let place = std::env::temp_dir().join(format!("ichor-check-{}", std::process::id()));
-    let checked = install_into(settings, source, library, &place).and_then(|installed| {
-        let tried = Bench { installed, command: settings.worker_command() }.try_all()?;
-        Ok(tried)
+    let checked = aside(settings, source, library, |installed| {
+        Bench { installed, command: settings.worker_command() }.try_all()
     });
-    if place.exists() {
-        fs::remove_dir_all(&place)
-            .map_err(|error| TriageError::file("remove", &place, error))?;
-    }
     report(&checked?, as_json)
 }
 
@@ -186,12 +180,34 @@ impl Standing {
 ///
 /// `Err` is what no plugin may do.
 fn answered<T>(
-    answer: Result<T, HostError>,
+    answer: &Result<T, HostError>,
     say: impl Fn(&T) -> String,
 ) -> Result<String, String> {
     match answer {
-        Ok(value) => Ok(say(&value)),
+        Ok(value) => Ok(say(value)),
         Err(HostError::Refused { text, .. }) => Ok(format!("refused: {text}")),
         Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Whether `others`, one of them from another process, say what `first` says.
+fn compared<T: PartialEq>(
+    deterministic: bool,
+    first: &Result<T, HostError>,
+    others: &[Result<T, HostError>],
+) -> Result<String, String> {
+    let alike = |other: &Result<T, HostError>| match (first, other) {
+        (Ok(a), Ok(b)) => a == b,
+        (Err(a), Err(b)) => a.to_string() == b.to_string(),
+        _ => false,
+    };
+    match (first, others.iter().all(alike), deterministic) {
+        (Err(error), ..) if !matches!(error, HostError::Refused { .. }) => {
+            Err("not tried: the call got no answer".to_owned())
+        }
+        (Ok(_), true, _) => Ok("twice, and in another process".to_owned()),
+        (Err(_), true, _) => Ok("refused alike; no risk to compare".to_owned()),
+        (_, false, false) => Ok("not promised, and not so".to_owned()),
+        (_, false, true) => Err("promised, and not so".to_owned()),
     }
 }

@@ -9,7 +9,7 @@ use ichor_study::phantom::{Cohort, Phantom, Scan};
 use ndarray::{Array3, Axis};
 
 use super::scorer::tolerated;
-use super::{Bench, answered};
+use super::{Bench, answered, compared};
 use crate::TriageError;
 
 /// Seed of the phantom (simulated), which no training uses.
@@ -39,22 +39,17 @@ pub(super) fn try_all(
     let first = extract(&mut worker, &volume, &mask);
     let again = extract(&mut worker, &volume, &mask);
     let elsewhere = extract(&mut bench.spawn()?, &volume, &mask);
-    let bits = |answer: &Result<Features, HostError>| {
-        answer.as_ref().ok().map(|f| f.values().iter().map(|v| v.to_bits()).collect::<Vec<_>>())
+    let bits = |features: &Features| -> Vec<u64> {
+        features.values().iter().map(|value| value.to_bits()).collect()
     };
-    let same = bits(&first) == bits(&again) && bits(&first) == bits(&elsewhere);
-    add("describes", answered(first, values));
-    add(
-        "same bits",
-        match (deterministic, same) {
-            (_, true) => Ok("twice, and in another process".to_owned()),
-            (false, false) => Ok("not promised, and not so".to_owned()),
-            (true, false) => Err("promised, and not so".to_owned()),
-        },
-    );
+    let seen = answered(&first, values);
+    let others = [again, elsewhere].map(|answer| answer.map(|features| bits(&features)));
+    let same = compared(deterministic, &first.map(|features| bits(&features)), &others);
+    add("describes", seen);
+    add("same bits", same);
 
     for (what, volume, mask) in odd(&volume, &mask)? {
-        let seen = answered(extract(&mut worker, &volume, &mask), values);
+        let seen = answered(&extract(&mut worker, &volume, &mask), values);
         if seen.is_err() {
             worker = bench.spawn()?;
         }

@@ -3,7 +3,7 @@
 use ichor_core::Features;
 use ichor_host::{HostError, Scored};
 
-use super::{Bench, answered};
+use super::{Bench, answered, compared};
 use crate::TriageError;
 
 /// Values that every input takes at once.
@@ -27,27 +27,20 @@ pub(super) fn try_all(
     let first = worker.score(unit, &plain);
     let again = worker.score(unit, &plain);
     let elsewhere = bench.spawn()?.score(unit, &plain);
-    let same = |other: &Result<Scored, HostError>| match (&first, other) {
-        (Ok(a), Ok(b)) => a == b,
-        (a, b) => a.is_err() == b.is_err(),
-    };
-    let (twice, restarted) = (same(&again), same(&elsewhere));
-    add("scores", answered(first, risk));
-    add(
-        "same bits",
-        match (deterministic, twice && restarted) {
-            (_, true) => Ok("twice, and in another process".to_owned()),
-            (false, false) => Ok("not promised, and not so".to_owned()),
-            (true, false) => Err("promised, and not so".to_owned()),
-        },
-    );
+    let same = compared(deterministic, &first, &[again, elsewhere]);
+    let mut scored = first.is_ok();
+    add("scores", answered(&first, risk));
+    add("same bits", same);
 
     let none = worker.score(unit, &Features::default());
-    add("all inputs missing", answered(none, risk));
+    scored |= none.is_ok();
+    add("all inputs missing", answered(&none, risk));
     let mut each = Ok(format!("{} tried", names.len()));
     for (missing, name) in names.iter().enumerate() {
         let values = all(&|at| if at == missing { f64::NAN } else { plain.values()[at] })?;
-        if let Err(why) = answered(worker.score(unit, &values), risk) {
+        let answer = worker.score(unit, &values);
+        scored |= answer.is_ok();
+        if let Err(why) = answered(&answer, risk) {
             each = Err(format!("{name}: {why}"));
             worker = bench.spawn()?;
         }
@@ -55,12 +48,17 @@ pub(super) fn try_all(
     add("each input missing", each);
     let mut far = Ok(format!("{} tried", FAR_OUT.len()));
     for value in FAR_OUT {
-        if let Err(why) = answered(worker.score(unit, &all(&|_| value)?), risk) {
+        let answer = worker.score(unit, &all(&|_| value)?);
+        scored |= answer.is_ok();
+        if let Err(why) = answered(&answer, risk) {
             far = Err(format!("all inputs {value:e}: {why}"));
             worker = bench.spawn()?;
         }
     }
     add("inputs far out", far);
+    if !scored {
+        add("gives a risk", Err("no call that was tried got one".to_owned()));
+    }
     bench.many(add, |worker| tolerated(worker.score(unit, &plain)))
 }
 
