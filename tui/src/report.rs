@@ -2,7 +2,7 @@
 //!
 //! In the order of use at night: what it says, how sure, who knows, why, and what made it.
 
-use ichor_core::{Contribution, Threshold};
+use ichor_core::{Contribution, Threshold, input_words, short_number};
 use ichor_store::{StoredVerdict, StudyDetail};
 use jiff::tz::TimeZone;
 use ratatui::{
@@ -19,6 +19,8 @@ use crate::{
 
 /// Columns of the labels.
 const LABEL: usize = 10;
+/// What the names of clinical values begin with, for scorers.
+const CLINICAL: &str = "clinical.";
 /// Contributions shown of each sign.
 const PUSHES: usize = 5;
 
@@ -152,54 +154,56 @@ fn contributions(all: &[Contribution], page: Page) -> Vec<Line<'static>> {
     if all.is_empty() {
         return vec![];
     }
-    let mut sorted: Vec<&Contribution> =
-        all.iter().filter(|push| push.log_odds != 0.0).collect();
-    sorted.sort_by(|a, b| b.log_odds.abs().total_cmp(&a.log_odds.abs()));
-    let mut lines = section("WHY (log-odds)", page);
-    for up in [true, false] {
-        let pushes = sorted.iter().filter(|push| (push.log_odds > 0.0) == up).take(PUSHES);
-        lines.extend(pushes.map(|push| contribution(push, page)));
-    }
+    let mut lines = section("WHAT PUSHED IT (log-odds)", page);
+    let pushes = Contribution::strongest(all, PUSHES);
+    lines.extend(pushes.into_iter().flatten().map(|push| contribution(push, page)));
     lines
 }
 
 fn contribution(push: &Contribution, page: Page) -> Line<'static> {
-    let value = push.value.map_or_else(|| "-".to_owned(), short_number);
+    let value = push.value_words();
     let room = page.width.saturating_sub(7 + value.len() + 1);
+    let words = clean(&input_words(&push.name));
     Line::from(vec![
         Span::styled(format!("{:>+6.2} ", push.log_odds), page.theme.push(push.log_odds > 0.0)),
-        Span::raw(pad(&clean(&push.name), room, false)),
+        Span::raw(pad(&words, room, false)),
         Span::raw(format!(" {value}")),
     ])
 }
 
-/// Four significant digits; scientific where that would be long.
-fn short_number(value: f64) -> String {
-    match value.abs() {
-        0.0 => "0".to_owned(),
-        size if (1e-3..1e6).contains(&size) => {
-            let decimals = (3 - size.log10().floor() as i32).max(0) as usize;
-            let text = format!("{value:.decimals$}");
-            if text.contains('.') {
-                text.trim_end_matches('0').trim_end_matches('.').to_owned()
-            } else {
-                text
-            }
-        }
-        _ => format!("{value:.2e}"),
-    }
-}
-
+/// What is known beside the images, and what the scorer wanted and nobody knew.
 fn clinical(detail: &StudyDetail, page: Page) -> Vec<Line<'static>> {
-    if detail.clinical.is_empty() {
+    let active = active(detail);
+    let known = detail.clinical.iter().map(|value| {
+        let by = clean(value.source.who());
+        (value.name.clone(), format!("{} ({by})", short_number(value.value)))
+    });
+    let wanted = active.into_iter().flat_map(|verdict| &verdict.contributions);
+    let missing = wanted
+        .filter_map(|push| push.name.strip_prefix(CLINICAL))
+        .filter(|name| detail.clinical.iter().all(|value| value.name != *name))
+        .map(|name| (name.to_owned(), "missing".to_owned()));
+    let facts: Vec<(String, String)> = known.chain(missing).collect();
+    if facts.is_empty() {
         return vec![];
     }
     let mut lines = section("CLINICAL", page);
-    lines.extend(detail.clinical.iter().map(|entry| {
-        let (name, by) = (clean(&entry.name), clean(&entry.by));
-        let text = format!("{name} = {} ({by})", short_number(entry.value));
-        Line::raw(fit(&text, page.width))
+    lines.extend(facts.into_iter().map(|(name, text)| {
+        let words = input_words(&format!("{CLINICAL}{name}"));
+        Line::raw(fit(&format!("{}: {text}", clean(&words)), page.width))
     }));
+    let changed = active.map(|verdict| verdict.changed_since(&detail.clinical));
+    if let Some(names) = changed.filter(|names| !names.is_empty()) {
+        let words: Vec<String> = names
+            .iter()
+            .map(|name| clean(&input_words(&format!("{CLINICAL}{name}"))))
+            .collect();
+        let text = format!(
+            "Changed after the verdict: {}. Score it again: r, or ichor requeue.",
+            words.join("; ")
+        );
+        lines.extend(wrapped(&text, page, Style::new().add_modifier(Modifier::BOLD)));
+    }
     lines
 }
 
@@ -258,6 +262,17 @@ fn others(detail: &StudyDetail, page: Page) -> Vec<Line<'static>> {
             Line::raw(fit(&text, page.width))
         })
         .collect();
+    let shown = detail.revision;
+    for failed in detail.shadow_failures.iter().filter(|failed| failed.revision == shown) {
+        let text = format!(
+            "{} rev {} ! failed {} (shadow): {}",
+            clock::hour_text(failed.at, page.zone),
+            failed.revision,
+            clean(&failed.scorer.unit),
+            clean(&failed.why)
+        );
+        lines.extend(wrapped(&text, page, Style::new()));
+    }
     if !lines.is_empty() {
         lines.splice(0..0, section("OTHER VERDICTS", page));
     }
@@ -329,16 +344,5 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn numbers_are_short_and_keep_their_size() {
-        let check = |value, text: &str| assert_eq!(short_number(value), text);
-        check(0.0, "0");
-        check(1.5, "1.5");
-        check(-0.012_34, "-0.01234");
-        check(48.25, "48.25");
-        check(123_456.0, "123456");
-        check(1.0e-9, "1.00e-9");
     }
 }

@@ -1,11 +1,11 @@
 //! Sample studies for tests.
 
 use ichor_core::{
-    Contribution, Millilitres, MotionIndex, Provenance, Risk, Threshold, UnixMs, Withheld,
+    ClinicalSource, ClinicalValue, Contribution, Millilitres, MotionIndex, Provenance, Risk,
+    Threshold, UnixMs, Withheld,
 };
 use ichor_store::{
-    Acknowledgement, ClinicalValue, Note, Row, SeriesRow, StoredVerdict, StudyDetail,
-    StudyState, VerdictKind,
+    Acknowledgement, Note, Row, SeriesRow, StoredVerdict, StudyDetail, StudyState, VerdictKind,
 };
 
 /// A fixed moment: 2025-10-09 08:53:20 UTC.
@@ -119,6 +119,7 @@ fn provenance(withheld: bool) -> Provenance {
         series_uid: Some("1.2.826.0.1.3680043.1.2".to_owned()),
         series_why: "thinnest of 2 axial series with soft kernel".to_owned(),
         images_sha256: Some("e5".repeat(32)),
+        clinical: vec![],
         simulated_labels: true,
     }
 }
@@ -190,9 +191,9 @@ pub(crate) fn detail(row: Row) -> StudyDetail {
         clinical: vec![ClinicalValue {
             name: "onset_to_ct_h".to_owned(),
             value: 1.5,
-            by: "ana".to_owned(),
-            at: NOW.plus_s(-200.0),
+            source: ClinicalSource::Staff { by: "ana".to_owned(), at: NOW.plus_s(-200.0) },
         }],
+        shadow_failures: vec![],
         row,
     }
 }

@@ -2,7 +2,9 @@
 
 use std::io::{IsTerminal, Write};
 
-use ichor_store::Store;
+use ichor_core::input_words;
+use ichor_store::{Store, StudyDetail};
+use serde_json::Value;
 
 use crate::{
     clock,
@@ -16,6 +18,17 @@ use crate::{
 /// Columns at most: longer lines are hard to read.
 const WIDTH: usize = 100;
 
+/// The study as JSON, each contribution with what staff reads instead of its name.
+fn with_words(detail: &StudyDetail) -> Result<Value, Error> {
+    let mut json = serde_json::to_value(detail)?;
+    let verdicts = json["verdicts"].as_array_mut().into_iter().flatten();
+    for push in verdicts.filter_map(|v| v["contributions"].as_array_mut()).flatten() {
+        let words = push["name"].as_str().map(input_words);
+        push["words"] = words.into();
+    }
+    Ok(json)
+}
+
 /// Prints all about `study`.
 pub(crate) fn run(
     settings: &Settings,
@@ -27,7 +40,7 @@ pub(crate) fn run(
     let study = store.find_study(study)?;
     let detail = store.study(study)?.ok_or(Error::NoStudy(study))?;
     if json {
-        serde_json::to_writer_pretty(&mut *out, &detail)?;
+        serde_json::to_writer_pretty(&mut *out, &with_words(&detail)?)?;
         writeln!(out)?;
         return Ok(());
     }

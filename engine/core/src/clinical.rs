@@ -1,7 +1,12 @@
 //! Clinical values: what scorers may ask about a patient that no voxel tells.
 //!
 //! A scorer names what it wants as `clinical.` and a name of this list. A value that is missing is
-//! NaN and is never filled in.
+//! NaN and is never filled in. The header of the images tells the age, staff tells the rest and may
+//! correct the header.
+
+use serde::{Deserialize, Serialize};
+
+use crate::UnixMs;
 
 /// Why a clinical value is not taken.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -90,6 +95,71 @@ impl ClinicalName {
     }
 }
 
+/// Where a clinical value comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "source", rename_all = "lowercase")]
+pub enum ClinicalSource {
+    /// The header of the images.
+    Dicom,
+    /// A person entered it.
+    Staff {
+        /// Who.
+        by: String,
+        /// When.
+        at: UnixMs,
+    },
+    /// The command that scores.
+    Command,
+}
+
+impl ClinicalSource {
+    /// Who says so: `DICOM`, a person's name, `command line`.
+    pub fn who(&self) -> &str {
+        match self {
+            Self::Dicom => "DICOM",
+            Self::Staff { by, .. } => by,
+            Self::Command => "command line",
+        }
+    }
+}
+
+/// A value that is known about a patient: `clinical.onset_to_ct_h` and the like.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClinicalValue {
+    /// Its name without the prefix `clinical.`.
+    pub name: String,
+    /// The value.
+    pub value: f64,
+    /// Where it comes from.
+    #[serde(flatten)]
+    pub source: ClinicalSource,
+}
+
+impl ClinicalValue {
+    /// What is known: everything `entered`, and from the header the age at the scan where nobody
+    /// entered one. An age that cannot be is missing. In the order of [`ClinicalName::ALL`].
+    pub fn known(entered: Vec<Self>, age_years: Option<f64>) -> Vec<Self> {
+        let mut known = entered;
+        let age = age_years.filter(|age| {
+            let possible = ClinicalName::find(AGE).and_then(|name| name.check(*age));
+            possible.is_ok_and(|age| !age.is_nan())
+        });
+        if let Some(value) = age
+            && known.iter().all(|value| value.name != AGE)
+        {
+            let name = AGE.to_owned();
+            known.push(Self { name, value, source: ClinicalSource::Dicom });
+        }
+        let place =
+            |value: &Self| ClinicalName::ALL.iter().position(|known| known.name == value.name);
+        known.sort_by_key(|value| (place(value), value.name.clone()));
+        known
+    }
+}
+
+/// What the header tells.
+const AGE: &str = "age_years";
+
 fn number(whole: bool) -> &'static str {
     if whole { "a whole number" } else { "a number" }
 }
@@ -135,5 +205,26 @@ mod tests {
         let yes_or_no = ClinicalName::ALL.iter().filter(|known| known.is_yes_or_no());
         let names: Vec<&str> = yes_or_no.map(|known| known.name).collect();
         assert_eq!(names, ["anticoagulant", "antiplatelet", "recurrent_ich", "ivh"]);
+    }
+    #[test]
+    fn staff_is_believed_before_the_header() {
+        let staff = |name: &str, value| ClinicalValue {
+            name: name.to_owned(),
+            value,
+            source: ClinicalSource::Staff { by: "ana".to_owned(), at: UnixMs(1) },
+        };
+        let said = |entered: Vec<ClinicalValue>, age| {
+            let known = ClinicalValue::known(entered, age);
+            known.iter().map(|v| format!("{} {} {}", v.name, v.value, v.source.who())).collect()
+        };
+        let check = |known: Vec<String>, expected: &[&str]| assert_eq!(known, expected);
+        check(said(vec![], None), &[]);
+        check(
+            said(vec![staff("gcs", 13.0)], Some(63.5)),
+            &["age_years 63.5 DICOM", "gcs 13 ana"],
+        );
+        check(said(vec![staff("age_years", 64.0)], Some(63.5)), &["age_years 64 ana"]);
+        check(said(vec![], Some(999.0)), &[]);
+        check(said(vec![], Some(f64::NAN)), &[]);
     }
 }

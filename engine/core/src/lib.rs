@@ -9,6 +9,7 @@ mod config;
 mod features;
 mod grid;
 mod head;
+mod input_words;
 mod mask;
 mod motion;
 mod pictures;
@@ -20,7 +21,7 @@ mod units;
 mod verdict;
 mod volume;
 
-pub use clinical::{ClinicalError, ClinicalName};
+pub use clinical::{ClinicalError, ClinicalName, ClinicalSource, ClinicalValue};
 pub use config::{
     Config, ConfigError, DEFAULT_TOML, DicomConfig, EngineConfig, GuardConfig, ScoreConfig,
     UnitId,
@@ -28,12 +29,13 @@ pub use config::{
 pub use features::{FeatureError, Features};
 pub use grid::{Grid, GridError, PixelSpacing};
 pub use head::{Head, HeadBox};
+pub use input_words::input_words;
 pub use mask::{Mask, MaskError};
 pub use motion::motion_index;
 pub use pictures::Pictures;
 pub use places::{Layout, Places};
 pub use profile::{Profile, ProfileError, Proportion};
-pub use provenance::{Contribution, Provenance};
+pub use provenance::{Contribution, Provenance, short_number};
 pub use time::{UnixMs, age_text};
 pub use units::{Millilitres, MotionIndex, Risk, Threshold, UnitError};
 pub use verdict::{Guards, Verdict, Withheld, guard, judge};

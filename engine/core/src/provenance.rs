@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Threshold, UnitId};
+use crate::{ClinicalValue, Threshold, UnitId};
 
 /// Everything that must be known to repeat a verdict, stored beside it as JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,6 +30,9 @@ pub struct Provenance {
     pub threshold: Option<Threshold>,
     /// The extractors whose features were scored, each with its version.
     pub extractors: Vec<String>,
+    /// What was known of the clinical values that the scorer wants; the others were missing.
+    #[serde(default)]
+    pub clinical: Vec<ClinicalValue>,
     /// `SeriesInstanceUID` of the series that was scored.
     pub series_uid: Option<String>,
     /// Why that series and not another.
@@ -50,4 +53,65 @@ pub struct Contribution {
     pub value: Option<f64>,
     /// What it added to the logit of the risk.
     pub log_odds: f64,
+}
+
+impl Contribution {
+    /// Of `all`, the `most` that raised the risk most and the `most` that lowered it most, the
+    /// strongest first; an input that moved nothing is none of them.
+    pub fn strongest(all: &[Self], most: usize) -> [Vec<&Self>; 2] {
+        let mut sorted: Vec<&Self> = all.iter().collect();
+        sorted.sort_by(|a, b| b.log_odds.abs().total_cmp(&a.log_odds.abs()));
+        let of = |wanted: fn(f64) -> bool| {
+            sorted.iter().filter(|push| wanted(push.log_odds)).take(most).copied().collect()
+        };
+        [of(|push| push > 0.0), of(|push| push < 0.0)]
+    }
+
+    /// The value in four significant digits, scientific where that would be long; `missing` where
+    /// there was none.
+    pub fn value_words(&self) -> String {
+        self.value.map_or_else(|| "missing".to_owned(), short_number)
+    }
+}
+
+/// Four significant digits; scientific where that would be long.
+pub fn short_number(value: f64) -> String {
+    match value.abs() {
+        0.0 => "0".to_owned(),
+        size if (1e-3..1e6).contains(&size) => {
+            let decimals = (3 - size.log10().floor() as i32).max(0) as usize;
+            let text = format!("{value:.decimals$}");
+            if text.contains('.') {
+                text.trim_end_matches('0').trim_end_matches('.').to_owned()
+            } else {
+                text
+            }
+        }
+        _ => format!("{value:.2e}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short_and_keep_their_size() {
+        let check = |value, text: &str| assert_eq!(short_number(value), text);
+        check(0.0, "0");
+        check(1.5, "1.5");
+        check(-0.012_34, "-0.01234");
+        check(48.25, "48.25");
+        check(123_456.0, "123456");
+        check(1.0e-9, "1.00e-9");
+    }
+
+    #[test]
+    fn the_strongest_of_each_sign_come_first() {
+        let push = |log_odds| Contribution { name: String::new(), value: None, log_odds };
+        let all = [0.1, -0.5, 0.0, 0.9, -0.2, 0.3].map(push);
+        let found = Contribution::strongest(&all, 2)
+            .map(|pushes| pushes.iter().map(|push| push.log_odds).collect::<Vec<_>>());
+        assert_eq!(found, [vec![0.9, 0.3], vec![-0.5, -0.2]]);
+    }
 }

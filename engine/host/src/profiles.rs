@@ -31,14 +31,18 @@ pub fn profile(
     read(path, installed, unit, name)
 }
 
-/// Every profile of the scorer `unit`, in the order of their names; the first of `dirs` that has
-/// a name wins.
+/// Every profile of the scorer `unit` under its name, in order; the first of `dirs` that has a name
+/// wins. One that cannot be read or is void says why.
 pub fn profiles(
     dirs: &[PathBuf],
     installed: &Installed,
     unit: &UnitId,
-) -> Vec<Result<Profile, HostError>> {
-    files(dirs, unit).iter().map(|(name, path)| read(path, installed, unit, name)).collect()
+) -> Vec<(String, Result<Profile, HostError>)> {
+    let read_one = |(name, path): (String, PathBuf)| {
+        let found = read(&path, installed, unit, &name);
+        (name, found)
+    };
+    files(dirs, unit).into_iter().map(read_one).collect()
 }
 
 fn files(dirs: &[PathBuf], unit: &UnitId) -> BTreeMap<String, PathBuf> {

@@ -1,13 +1,13 @@
 //! Values that staff enters because no image tells them.
 
-use ichor_core::{ClinicalName, UnixMs};
+use ichor_core::{ClinicalName, ClinicalSource, ClinicalValue, UnixMs};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
 
 use crate::audit::append;
 use crate::columns::all;
 use crate::queue::uid;
-use crate::{ClinicalValue, Result, Store};
+use crate::{Result, Store};
 
 impl Store {
     /// Enters a value in place of an earlier one; NaN, the value of what is missing, takes it
@@ -43,7 +43,7 @@ impl Store {
         })
     }
 
-    /// The values entered for a study, by name.
+    /// The values that staff entered for a study, by name.
     pub fn clinical(&self, study: i64) -> Result<Vec<ClinicalValue>> {
         read_clinical(&self.conn, study)
     }
@@ -55,8 +55,7 @@ pub(crate) fn read_clinical(conn: &Connection, study: i64) -> Result<Vec<Clinica
         Ok(ClinicalValue {
             name: row.get(0)?,
             value: row.get(1)?,
-            by: row.get(2)?,
-            at: UnixMs(row.get(3)?),
+            source: ClinicalSource::Staff { by: row.get(2)?, at: UnixMs(row.get(3)?) },
         })
     })
 }
@@ -91,8 +90,7 @@ mod tests {
         let entered = ClinicalValue {
             name: "onset_to_ct_h".to_owned(),
             value: 2.5,
-            by: "ben".to_owned(),
-            at: at(2.0),
+            source: ClinicalSource::Staff { by: "ben".to_owned(), at: at(2.0) },
         };
         assert_eq!(store.clinical(1).unwrap(), [entered]);
         store.set_clinical(1, "onset_to_ct_h", f64::NAN, "ben", at(3.0)).unwrap();

@@ -1,6 +1,6 @@
 //! Everything about one study, and how a person names it.
 
-use ichor_core::{Features, UnitId, UnixMs};
+use ichor_core::{ClinicalValue, Features, UnitId, UnixMs};
 use rusqlite::types::FromSqlError;
 use rusqlite::{Connection, params};
 
@@ -8,7 +8,7 @@ use crate::clinical::read_clinical;
 use crate::columns::{Json, Quantity, all};
 use crate::worklist::read_row;
 use crate::{Acknowledgement, Note, Result, SeriesRow, Store, StoreError, StoredVerdict};
-use crate::{Row, StudyDetail};
+use crate::{Row, ShadowFailure, StudyDetail};
 
 impl Store {
     /// One study with all that belongs to it, as it stands at one moment.
@@ -66,6 +66,7 @@ fn detail(conn: &Connection, study: i64, row: Row) -> Result<StudyDetail> {
     let (revision, accession, description) = conn
         .prepare_cached("SELECT revision, accession, description FROM study WHERE id = ?1")?
         .query_row([study], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let clinical = ClinicalValue::known(read_clinical(conn, study)?, row.age_years);
     Ok(StudyDetail {
         row,
         revision,
@@ -75,7 +76,8 @@ fn detail(conn: &Connection, study: i64, row: Row) -> Result<StudyDetail> {
         verdicts: verdicts(conn, study)?,
         notes: notes(conn, study)?,
         acknowledgements: acknowledgements(conn, study)?,
-        clinical: read_clinical(conn, study)?,
+        shadow_failures: shadow_failures(conn, study)?,
+        clinical,
     })
 }
 
@@ -110,6 +112,20 @@ fn verdicts(conn: &Connection, study: i64) -> Result<Vec<StoredVerdict>> {
             shadow: row.get(9)?,
             provenance: row.get::<_, Json<_>>(10)?.0,
             contributions: row.get::<_, Json<_>>(11)?.0,
+        })
+    })
+}
+
+fn shadow_failures(conn: &Connection, study: i64) -> Result<Vec<ShadowFailure>> {
+    let sql = "SELECT scorer, revision, at_ms, why FROM shadow_failure
+               WHERE study = ?1 ORDER BY revision DESC, job DESC, scorer";
+    all(conn, sql, [study], |row| {
+        let scorer: String = row.get(0)?;
+        Ok(ShadowFailure {
+            scorer: scorer.parse().map_err(FromSqlError::other)?,
+            revision: row.get(1)?,
+            at: UnixMs(row.get(2)?),
+            why: row.get(3)?,
         })
     })
 }
@@ -203,7 +219,9 @@ mod tests {
         assert_eq!(detail.notes, [note]);
         let seen = Acknowledgement { at: at(32.0), by: "ana".to_owned(), verdict };
         assert_eq!(detail.acknowledgements, [seen]);
-        assert_eq!((detail.clinical[0].name.as_str(), detail.clinical[0].value), ("gcs", 13.0));
+        let clinical = detail.clinical.iter().map(|v| (&v.name[..], v.value, v.source.who()));
+        let known = [("age_years", 63.0, "DICOM"), ("gcs", 13.0, "ana")];
+        assert_eq!(clinical.collect::<Vec<_>>(), known);
         assert_eq!(detail.row, store.row(row).unwrap().unwrap());
         assert_eq!(store.study(99).unwrap(), None);
     }

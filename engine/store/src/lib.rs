@@ -43,10 +43,10 @@ pub use error::{Result, StoreError};
 pub use open::Store;
 pub use reception::Recorded;
 pub use records::{
-    Acknowledgement, AuditEntry, ClinicalValue, Incoming, Job, Note, Outcome, Quarantined,
-    Request, RequestKind, Row, ScorerResult, SeriesRow, StoredVerdict, StudyDetail, StudyState,
-    VerdictKind,
+    Acknowledgement, AuditEntry, Incoming, Job, Note, Outcome, Quarantined, Request,
+    RequestKind, Row, ScorerResult, SeriesRow, ShadowFailure, StoredVerdict, StudyDetail,
+    StudyState, VerdictKind,
 };
-pub use settings::EngineStatus;
+pub use settings::{EngineStatus, VoidProfile};
 pub use staff::Acknowledged;
 pub use worklist::Counts;

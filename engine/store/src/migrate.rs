@@ -10,7 +10,8 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::{Result, StoreError};
 
 /// All steps, oldest first; a released step is never edited.
-pub(crate) const STEPS: &[&str] = &[include_str!("migrations/0001_first.sql")];
+pub(crate) const STEPS: &[&str] =
+    &[include_str!("migrations/0001_first.sql"), include_str!("migrations/0002_shadows.sql")];
 
 /// `PRAGMA application_id` of our files: `ICHR`.
 const APPLICATION_ID: i32 = 0x4943_4852;
@@ -59,8 +60,12 @@ mod tests {
     use super::*;
     use crate::sample::{START, Scratch, image};
 
-    const SECOND: &str =
-        "CREATE TABLE later (x INTEGER) STRICT; UPDATE study SET priority = 1;";
+    const LATER: &str = "CREATE TABLE later (x INTEGER) STRICT; UPDATE study SET priority = 1;";
+
+    /// The released steps and one more.
+    fn and(step: &str) -> Vec<&str> {
+        STEPS.iter().copied().chain([step]).collect()
+    }
 
     fn version(conn: &Connection) -> u32 {
         conn.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
@@ -71,11 +76,11 @@ mod tests {
         let scratch = Scratch::new();
         let mut store = scratch.store();
         store.record(&[image("1", 1, START)]).unwrap();
-        let steps = [STEPS[0], SECOND];
+        let steps = and(LATER);
         for _ in 0..2 {
             migrate(&mut store.conn, &scratch.path(), &steps).unwrap();
         }
-        assert_eq!(version(&store.conn), 2);
+        assert_eq!(version(&store.conn) as usize, STEPS.len() + 1);
         assert_eq!(store.worklist().unwrap()[0].priority, 1);
     }
 
@@ -83,18 +88,35 @@ mod tests {
     fn a_step_that_fails_leaves_the_file_as_it_was() {
         let scratch = Scratch::new();
         let mut store = scratch.store();
-        let broken = [STEPS[0], "CREATE TABLE later (x INTEGER) STRICT; SELECT nonsense;"];
+        let broken = and("CREATE TABLE later (x INTEGER) STRICT; SELECT nonsense;");
         assert!(migrate(&mut store.conn, &scratch.path(), &broken).is_err());
-        assert_eq!(version(&store.conn), 1);
-        migrate(&mut store.conn, &scratch.path(), &[STEPS[0], SECOND]).unwrap();
+        assert_eq!(version(&store.conn) as usize, STEPS.len());
+        migrate(&mut store.conn, &scratch.path(), &and(LATER)).unwrap();
     }
 
     #[test]
     fn a_step_is_never_taken_back() {
         let scratch = Scratch::new();
         let mut store = scratch.store();
-        migrate(&mut store.conn, &scratch.path(), &[STEPS[0], SECOND]).unwrap();
+        migrate(&mut store.conn, &scratch.path(), &and(LATER)).unwrap();
         let error = migrate(&mut store.conn, &scratch.path(), STEPS).unwrap_err();
-        assert!(matches!(error, StoreError::Newer { found: 2, known: 1, .. }), "{error}");
+        assert!(matches!(error, StoreError::Newer { found: 3, known: 2, .. }), "{error}");
+    }
+
+    #[test]
+    fn a_file_of_the_first_release_is_brought_up_with_what_it_holds() {
+        let scratch = Scratch::new();
+        let mut first = Connection::open(scratch.path()).unwrap();
+        migrate(&mut first, &scratch.path(), &STEPS[..1]).unwrap();
+        first
+            .execute_batch(
+                "INSERT INTO study (uid, patient_id, patient_name, accession, description,
+                 last_received_ms, phantom) VALUES ('1.2', 'A', 'Doe', '', '', 1, 0)",
+            )
+            .unwrap();
+        drop(first);
+        let store = scratch.store();
+        assert_eq!(store.worklist().unwrap()[0].patient_id, "A");
+        assert_eq!(store.study(1).unwrap().unwrap().shadow_failures, []);
     }
 }

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use ichor_core::{
-    Contribution, Features, Millilitres, MotionIndex, Provenance, Risk, Threshold, UnitId,
-    UnixMs, Withheld,
+    ClinicalValue, Contribution, Features, Millilitres, MotionIndex, Provenance, Risk,
+    Threshold, UnitId, UnixMs, Withheld,
 };
 use serde::{Deserialize, Serialize};
 
@@ -110,6 +110,26 @@ pub struct StoredVerdict {
     pub contributions: Vec<Contribution>,
 }
 
+impl StoredVerdict {
+    /// Names of the clinical values that the scorer wanted and that are not in `known` as it had
+    /// them: entered, corrected or taken back since.
+    pub fn changed_since<'a>(&'a self, known: &[ClinicalValue]) -> Vec<&'a str> {
+        let wanted = self.contributions.iter().filter_map(|push| {
+            let name = push.name.strip_prefix("clinical.")?;
+            Some((name, push.value))
+        });
+        let same = |a: f64, b: f64| (a - b).abs() <= 1e-9 * a.abs().max(b.abs());
+        let changed = wanted.filter(|(name, had)| {
+            let now = known.iter().find(|value| value.name == *name).map(|value| value.value);
+            match (*had, now) {
+                (Some(had), Some(now)) => !same(had, now),
+                (had, now) => had.is_some() != now.is_some(),
+            }
+        });
+        changed.map(|(name, _)| name).collect()
+    }
+}
+
 /// One line of the worklist.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Row {
@@ -196,17 +216,17 @@ pub struct Acknowledgement {
     pub verdict: Option<i64>,
 }
 
-/// A value that staff entered: `clinical.onset_to_ct_h` and the like.
+/// A scorer in the shadow that gave no verdict.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ClinicalValue {
-    /// Its name without the prefix `clinical.`.
-    pub name: String,
-    /// The value.
-    pub value: f64,
-    /// Who entered it.
-    pub by: String,
+pub struct ShadowFailure {
+    /// The scorer.
+    pub scorer: UnitId,
+    /// The revision of the study that it was asked about.
+    pub revision: u32,
     /// When.
     pub at: UnixMs,
+    /// Why, in words.
+    pub why: String,
 }
 
 /// Everything that the study view shows.
@@ -228,7 +248,9 @@ pub struct StudyDetail {
     pub notes: Vec<Note>,
     /// Acknowledgements, oldest first.
     pub acknowledgements: Vec<Acknowledgement>,
-    /// Values entered by staff.
+    /// What scorers in the shadow did not answer, newest first.
+    pub shadow_failures: Vec<ShadowFailure>,
+    /// What is known beside the images: from their header, or entered by staff.
     pub clinical: Vec<ClinicalValue>,
 }
 
@@ -277,6 +299,8 @@ pub struct Outcome {
     pub motion: Option<MotionIndex>,
     /// Exactly one that is not in the shadow.
     pub results: Vec<ScorerResult>,
+    /// Scorers in the shadow that failed, and why.
+    pub failures: Vec<(UnitId, String)>,
     /// Feature sets by the extractor's name.
     pub features: Vec<(UnitId, Features)>,
 }

@@ -79,6 +79,19 @@ impl Store {
     }
 }
 
+impl Store {
+    /// What became of a request: none while it waits, else done, or the engine's words.
+    pub fn request_outcome(&self, id: i64) -> Result<Option<std::result::Result<(), String>>> {
+        let closed: Option<(Option<i64>, Option<String>)> = self
+            .conn
+            .prepare_cached("SELECT closed_ms, error FROM request WHERE id = ?1")?
+            .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let (closed_ms, error) = closed.ok_or(StoreError::NotOpen { id })?;
+        Ok(closed_ms.map(|_| error.map_or(Ok(()), Err)))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,9 +117,13 @@ mod tests {
                 Request { id: second, by: "ben".to_owned(), at: at(2.0), kind: profile },
             ]
         );
+        assert_eq!(store.request_outcome(first).unwrap(), None);
         store.close_request(first, Ok(()), at(4.0)).unwrap();
         store.close_request(second, Err("no such profile".to_owned()), at(5.0)).unwrap();
         assert_eq!(store.open_requests().unwrap(), []);
+        assert_eq!(store.request_outcome(first).unwrap(), Some(Ok(())));
+        let refused = Some(Err("no such profile".to_owned()));
+        assert_eq!(store.request_outcome(second).unwrap(), refused);
         assert!(matches!(
             store.close_request(first, Ok(()), at(6.0)),
             Err(StoreError::NotOpen { id: 1 })

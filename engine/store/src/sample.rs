@@ -98,6 +98,7 @@ fn provenance() -> Provenance {
         series_uid: Some("1.2.1".to_owned()),
         series_why: "the only axial series".to_owned(),
         images_sha256: Some("dd".to_owned()),
+        clinical: Vec::new(),
         simulated_labels: true,
     }
 }
@@ -126,6 +127,7 @@ pub(crate) fn outcome(risk: f64) -> Outcome {
         volume: Some(Millilitres::new(31.5).unwrap()),
         motion: Some(MotionIndex::new(0.125).unwrap()),
         results: vec![shadow, result],
+        failures: Vec::new(),
         features: vec![(unit("org.ichor.radiomics/features"), features.unwrap())],
     }
 }

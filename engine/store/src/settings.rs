@@ -1,11 +1,13 @@
 //! Which profile each scorer uses, and whether an engine is alive.
 
 use ichor_core::{UnitId, UnixMs};
+use rusqlite::types::FromSqlError;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::audit::{ENGINE, append};
+use crate::columns::all;
 use crate::{Result, Store};
 
 /// The engine that wrote last.
@@ -19,6 +21,17 @@ pub struct EngineStatus {
     pub beat: UnixMs,
     /// Address and port that it receives on; none before it does.
     pub listen: Option<String>,
+}
+
+/// A threshold profile by which nothing may be judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VoidProfile {
+    /// The scorer that it lies with.
+    pub scorer: UnitId,
+    /// Its name.
+    pub profile: String,
+    /// Why it does not hold.
+    pub why: String,
 }
 
 impl Store {
@@ -45,6 +58,36 @@ impl Store {
             )?;
             let detail = json!({"scorer": scorer, "from": before, "to": name});
             append(tx, now, by, "profile", None, &detail)
+        })
+    }
+
+    /// Says which profiles do not hold, and why, in place of what was said before.
+    pub fn set_void_profiles(&mut self, void: &[VoidProfile]) -> Result<()> {
+        if self.void_profiles()? == void {
+            return Ok(());
+        }
+        self.write(|tx| {
+            tx.execute("DELETE FROM void_profile", [])?;
+            for VoidProfile { scorer, profile, why } in void {
+                tx.execute(
+                    "INSERT INTO void_profile (scorer, profile, why) VALUES (?1, ?2, ?3)",
+                    params![scorer.to_string(), profile, why],
+                )?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The profiles that do not hold, as the engine last saw them, by scorer and name.
+    pub fn void_profiles(&self) -> Result<Vec<VoidProfile>> {
+        let sql = "SELECT scorer, profile, why FROM void_profile ORDER BY scorer, profile";
+        all(&self.conn, sql, [], |row| {
+            let scorer: String = row.get(0)?;
+            Ok(VoidProfile {
+                scorer: scorer.parse().map_err(FromSqlError::other)?,
+                profile: row.get(1)?,
+                why: row.get(2)?,
+            })
         })
     }
 
@@ -120,6 +163,25 @@ mod tests {
             store.audit(2, 1).unwrap()[0].detail,
             r#"{"from":"rule-out","scorer":"org.ichor.boosting/boosting","to":"rule-in"}"#
         );
+    }
+
+    #[test]
+    fn a_console_sees_which_profiles_are_void() {
+        let scratch = Scratch::new();
+        let mut engine = scratch.store();
+        let console = Store::open_existing(&scratch.path()).unwrap();
+        let void = |profile: &str| VoidProfile {
+            scorer: unit("org.ichor.boosting/boosting"),
+            profile: profile.to_owned(),
+            why: "other weights".to_owned(),
+        };
+        for said in [vec![void("rule-in"), void("youden")], vec![void("mine")], vec![]] {
+            engine.set_void_profiles(&said).unwrap();
+            let before = console.data_version().unwrap();
+            engine.set_void_profiles(&said).unwrap();
+            assert_eq!(console.data_version().unwrap(), before, "nothing new, nothing written");
+            assert_eq!(console.void_profiles().unwrap(), said);
+        }
     }
 
     #[test]

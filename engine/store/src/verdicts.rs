@@ -32,6 +32,13 @@ impl Store {
             for shadow in outcome.results.iter().filter(|result| result.shadow) {
                 insert_verdict(tx, job, outcome, shadow, now)?;
             }
+            for (scorer, why) in &outcome.failures {
+                tx.execute(
+                    "INSERT INTO shadow_failure (job, study, revision, scorer, at_ms, why)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                    params![job.id, job.study, job.revision, scorer.to_string(), now.0, why],
+                )?;
+            }
             for (rank, (unit, features)) in (0_u32..).zip(&outcome.features) {
                 insert_features(tx, job.id, rank, unit, features)?;
             }
@@ -121,10 +128,10 @@ fn settle(tx: &Connection, job: &Job, verdict: i64, now: UnixMs) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::StudyState;
     use crate::sample::{
-        START, Scratch, actions, at, finished, leased, outcome, queued, withheld,
+        START, Scratch, actions, at, finished, leased, outcome, queued, unit, withheld,
     };
+    use crate::{ShadowFailure, StudyState};
 
     #[test]
     fn a_job_finished_twice_has_one_verdict() {
@@ -180,6 +187,22 @@ mod tests {
         let bits = |f: &Features| f.values().iter().map(|v| v.to_bits()).collect::<Vec<_>>();
         assert_eq!(bits(&features[0].1), bits(&written.features[0].1));
         assert_eq!(store.features(row, 2).unwrap(), []);
+    }
+
+    #[test]
+    fn a_shadow_that_failed_is_kept_beside_the_verdict() {
+        let scratch = Scratch::new();
+        let mut store = scratch.store();
+        let mut outcome = outcome(0.7);
+        outcome.results.retain(|result| !result.shadow);
+        let scorer = unit("org.example.mine/mine");
+        outcome.failures = vec![(scorer.clone(), "it died".to_owned())];
+        let row = finished(&mut store, "1", START, &outcome);
+        let detail = store.study(row).unwrap().unwrap();
+        assert_eq!((detail.verdicts.len(), detail.row.state), (1, StudyState::Done));
+        let why = "it died".to_owned();
+        let failed = ShadowFailure { scorer, revision: 1, at: at(12.0), why };
+        assert_eq!(detail.shadow_failures, [failed]);
     }
 
     #[test]

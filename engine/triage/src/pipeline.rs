@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use ichor_core::{
-    Features, Guards, Head, Mask, Millilitres, MotionIndex, Provenance, Volume, Withheld,
+    ClinicalValue, Guards, Head, Mask, Millilitres, MotionIndex, Provenance, Volume, Withheld,
     guard, motion_index,
 };
 use ichor_dicom::Opened;
@@ -46,6 +46,8 @@ pub(crate) struct Seen {
     pub(crate) withheld: Option<Withheld>,
     /// What was used so far.
     pub(crate) provenance: Provenance,
+    /// Age at the scan, as the header has it.
+    pub(crate) age_years: Option<f64>,
     /// What was odd about the slices but did not stop the work.
     pub(crate) warnings: Vec<String>,
 }
@@ -81,6 +83,14 @@ impl Pipeline {
         &self.scorers
     }
 
+    /// Says in the log which inputs a scorer will always miss at this site.
+    pub(crate) fn warn_of_inputs_never_given(&mut self) {
+        for (scorer, names) in self.scorers.never_given() {
+            let said = crate::scorers::some_of(&names);
+            tracing::warn!("scorer {scorer}: nothing gives {said}: always missing");
+        }
+    }
+
     /// What computed the last study, or will compute the first.
     pub(crate) fn device(&self) -> String {
         self.imaging.network.device()
@@ -93,11 +103,11 @@ impl Pipeline {
 
     /// Takes one study from its files to an outcome.
     ///
-    /// `clinical` holds what staff entered, under full names such as `clinical.onset_to_ct_h`.
+    /// `entered` holds what staff entered; what the header tells is added where they entered none.
     pub(crate) fn score(
         &mut self,
         files: &[PathBuf],
-        clinical: &Features,
+        entered: Vec<ClinicalValue>,
         profile_of: &ProfileOf<'_>,
         watch: &mut Watch<'_>,
     ) -> Result<Done, TriageError> {
@@ -106,14 +116,16 @@ impl Pipeline {
             volume: seen.mask.as_ref().map(Mask::volume),
             motion: seen.motion,
             results: Vec::new(),
+            failures: Vec::new(),
             features: Vec::new(),
         };
+        let clinical = ClinicalValue::known(entered, seen.age_years);
         match (&seen.withheld, &seen.volume, &seen.mask) {
             (None, Some(volume), Some(mask)) => {
                 self.scorers.run(
                     volume,
                     mask,
-                    clinical,
+                    &clinical,
                     &seen.provenance,
                     profile_of,
                     watch,
@@ -148,16 +160,19 @@ impl Imaging {
             mask: None,
             withheld: None,
             provenance: self.provenance(),
+            age_years: None,
             warnings: Vec::new(),
         };
         match ichor_dicom::open_study(files)? {
-            Opened::Withheld { withheld, series_uid, why, warnings, .. } => {
+            Opened::Withheld { withheld, series_uid, why, warnings, header } => {
+                seen.age_years = header.age_years;
                 seen.provenance.series_uid = series_uid;
                 seen.provenance.series_why = why;
                 seen.warnings = warnings;
                 seen.withheld = Some(withheld);
             }
-            Opened::Volume { volume, series_uid, why, files, warnings, .. } => {
+            Opened::Volume { volume, series_uid, why, files, warnings, header } => {
+                seen.age_years = header.age_years;
                 seen.provenance.series_uid = Some(series_uid);
                 seen.provenance.series_why = why;
                 seen.provenance.images_sha256 = Some(ichor_dicom::sha256_of(&files)?);
@@ -238,6 +253,7 @@ impl Imaging {
             profile: None,
             threshold: None,
             extractors: Vec::new(),
+            clinical: Vec::new(),
             series_uid: None,
             series_why: String::new(),
             images_sha256: None,

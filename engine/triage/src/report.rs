@@ -1,9 +1,14 @@
 //! What a scored study looks like to a person and to a script.
 
+use ichor_core::{Contribution, input_words};
 use ichor_store::{ScorerResult, VerdictKind};
 use serde_json::{Value, json};
 
 use crate::pipeline::Done;
+use crate::scorers::some_of;
+
+/// Contributions shown of each sign.
+const PUSHES: usize = 5;
 
 /// For scripts: the active verdict at the top, shadows beside it.
 pub(crate) fn json(done: &Done) -> Value {
@@ -16,6 +21,9 @@ pub(crate) fn json(done: &Done) -> Value {
     json!({
         "verdict": active.first().map(|result| one(result)),
         "shadow": shadow.iter().map(|result| one(result)).collect::<Vec<_>>(),
+        "shadow_failures": done.outcome.failures.iter().map(|(scorer, why)| {
+            json!({ "scorer": scorer, "why": why })
+        }).collect::<Vec<_>>(),
         "volume_ml": done.outcome.volume,
         "motion": done.outcome.motion,
         "series_uid": done.seen.provenance.series_uid,
@@ -56,6 +64,21 @@ pub(crate) fn text(done: &Done) -> String {
             _ => format!("{}, by {who}{shadow}", word(result.kind)),
         };
         lines.push(line);
+    }
+    if let Some(active) = done.outcome.results.iter().find(|result| !result.shadow) {
+        let [up, down] = Contribution::strongest(&active.contributions, PUSHES);
+        for push in up.into_iter().chain(down) {
+            let (words, value) = (input_words(&push.name), push.value_words());
+            lines.push(format!("{:>+6.2} log-odds  {words}: {value}", push.log_odds));
+        }
+        let names = active.contributions.iter().filter(|push| push.value.is_none());
+        let missing: Vec<String> = names.map(|push| input_words(&push.name)).collect();
+        if !missing.is_empty() {
+            lines.push(format!("missing: {}", some_of(&missing)));
+        }
+    }
+    for (scorer, why) in &done.outcome.failures {
+        lines.push(format!("{scorer} in the shadow failed: {why}"));
     }
     if let Some(volume) = done.outcome.volume {
         lines.push(format!("hematoma {:.1} ml", volume.ml()));

@@ -1,14 +1,15 @@
 //! The plugins of a site at work: extractors describe, scorers score, the host judges.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use ichor_core::{
-    FeatureError, Features, Mask, Profile, Provenance, Risk, UnitId, Verdict, Volume, Withheld,
-    judge,
+    ClinicalName, ClinicalValue, Contribution, FeatureError, Features, Mask, Profile,
+    Provenance, Risk, UnitId, Verdict, Volume, Withheld, judge,
 };
 use ichor_host::{Installed, Scored, SharedVolume, Workers};
 use ichor_net::Cnn;
-use ichor_store::{Outcome, ScorerResult, VerdictKind};
+use ichor_store::{Outcome, ScorerResult, VerdictKind, VoidProfile};
 
 use crate::pipeline::{Step, Watch, go_on};
 use crate::{Settings, TriageError, cnn};
@@ -18,6 +19,8 @@ pub(crate) type ProfileOf<'a> = dyn Fn(&UnitId) -> Result<String, TriageError> +
 
 /// Name under which the volume of the hematoma is handed to scorers.
 pub(crate) const VOLUME: &str = "hematoma.volume_ml";
+/// What the names of clinical values begin with, for scorers.
+pub(crate) const CLINICAL: &str = "clinical.";
 
 /// The plugins that the configuration names, each in its worker process.
 pub(crate) struct Scorers {
@@ -40,7 +43,10 @@ impl Scorers {
         for unit in &score.shadow {
             known(unit, "score.shadow")?;
         }
-        Ok(Self { scorer: Some(score.scorer.clone()), shadow: score.shadow.clone(), ..scorers })
+        let (scorer, shadow) = (Some(score.scorer.clone()), score.shadow.clone());
+        let mut scorers = Self { scorer, shadow, ..scorers };
+        scorers.no_unknown_value()?;
+        Ok(scorers)
     }
 
     /// Whether the plugins are still those that are installed, file by file.
@@ -98,6 +104,59 @@ impl Scorers {
         Ok(())
     }
 
+    /// For each scorer the inputs that it wants and nothing of this site gives: always missing.
+    ///
+    /// A scorer whose worker does not start wants nothing here; its studies say why.
+    pub(crate) fn never_given(&mut self) -> Vec<(UnitId, Vec<String>)> {
+        let mut given = vec![VOLUME.to_owned()];
+        given.extend(ClinicalName::ALL.map(|known| format!("{CLINICAL}{}", known.name)));
+        given.extend(self.cnn.iter().flat_map(|cnn| cnn.names()));
+        for unit in self.extractors.clone() {
+            given.extend(self.workers.describe(&unit).map_or_else(|_| vec![], |d| d.outputs));
+        }
+        let given: BTreeSet<String> = given.into_iter().collect();
+        let mut never = Vec::new();
+        for unit in self.scoring().cloned().collect::<Vec<_>>() {
+            let Ok(description) = self.workers.describe(&unit) else { continue };
+            let mut wanted = description.inputs;
+            wanted.retain(|name| !given.contains(name));
+            if !wanted.is_empty() {
+                never.push((unit, wanted));
+            }
+        }
+        never
+    }
+
+    /// Fails when a scorer wants a clinical value that nobody can enter: its name is a mistake.
+    fn no_unknown_value(&mut self) -> Result<(), TriageError> {
+        for unit in self.scoring().cloned().collect::<Vec<_>>() {
+            let Ok(description) = self.workers.describe(&unit) else { continue };
+            let wanted = description.inputs.iter().filter_map(|n| n.strip_prefix(CLINICAL));
+            for name in wanted {
+                ClinicalName::find(name)
+                    .map_err(|error| TriageError::Input(format!("scorer {unit}: {error}")))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The threshold profiles that lie with the scorers and by which none may be judged.
+    pub(crate) fn void_profiles(&self) -> Result<Vec<VoidProfile>, TriageError> {
+        let mut void = Vec::new();
+        for scorer in self.scoring() {
+            let installed = self.workers.installed(scorer)?;
+            for (profile, found) in ichor_host::profiles(&self.profile_dirs, installed, scorer)
+            {
+                if let Err(error) = found {
+                    let why = error.to_string();
+                    void.push(VoidProfile { scorer: scorer.clone(), profile, why });
+                }
+            }
+        }
+        void.sort_by_key(|void| (void.scorer.to_string(), void.profile.clone()));
+        Ok(void)
+    }
+
     fn needs(&self, unit: &UnitId, key: &'static str) -> Result<(), TriageError> {
         let plugin = || unit.plugin.clone();
         self.workers
@@ -138,8 +197,8 @@ impl Scorers {
 
     /// Describes the hematoma, scores it by every scorer, and adds what they say to `outcome`.
     ///
-    /// Fails when an extractor or the active scorer does; a scorer in the shadow that fails is
-    /// logged and left out.
+    /// Fails when an extractor or the active scorer does; why a scorer in the shadow failed is kept
+    /// beside the verdict.
     #[expect(
         clippy::too_many_arguments,
         reason = "the pipeline's values, handed on one by one"
@@ -148,7 +207,7 @@ impl Scorers {
         &mut self,
         volume: &Volume,
         mask: &Mask,
-        clinical: &Features,
+        clinical: &[ClinicalValue],
         provenance: &Provenance,
         profile_of: &ProfileOf<'_>,
         watch: &mut Watch<'_>,
@@ -162,7 +221,10 @@ impl Scorers {
             outcome.features.push((unit, features));
         }
         inputs.push(VOLUME, mask.volume().ml())?;
-        inputs.extend(clinical.clone())?;
+        for value in clinical {
+            inputs.push(&format!("{CLINICAL}{}", value.name), value.value)?;
+        }
+        provenance.clinical = clinical.to_vec();
         go_on(watch(Step::Scoring))?;
         if let Some(unit) = self.scorer.clone() {
             outcome.results.push(self.score(&unit, false, &inputs, &provenance, profile_of)?);
@@ -170,7 +232,10 @@ impl Scorers {
         for unit in self.shadow.clone() {
             match self.score(&unit, true, &inputs, &provenance, profile_of) {
                 Ok(result) => outcome.results.push(result),
-                Err(error) => tracing::warn!("scorer {unit} in the shadow failed: {error}"),
+                Err(error) => {
+                    tracing::warn!("scorer {unit} in the shadow failed: {error}");
+                    outcome.failures.push((unit, error.to_string()));
+                }
             }
         }
         Ok(())
@@ -247,7 +312,14 @@ impl Scorers {
             Verdict::Stable(_) => VerdictKind::Stable,
             Verdict::Withheld(_) => VerdictKind::Withheld,
         };
+        let wanted = |value: &ClinicalValue| {
+            let bare =
+                |push: &Contribution| push.name.strip_prefix(CLINICAL).map(str::to_owned);
+            contributions.iter().filter_map(bare).any(|name| name == value.name)
+        };
+        let clinical = provenance.clinical.iter().filter(|value| wanted(value));
         let provenance = Provenance {
+            clinical: clinical.cloned().collect(),
             scorer: Some(unit.clone()),
             plugin_version: Some(installed.version().to_owned()),
             plugin_sha256: Some(installed.sha256().to_owned()),
@@ -269,6 +341,15 @@ impl Scorers {
     }
 }
 
+/// How many names, and the first of them.
+pub(crate) fn some_of(names: &[String]) -> String {
+    let shown = names.iter().take(3).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match names.len() {
+        0..=3 => shown,
+        n => format!("{n} inputs, such as {shown}"),
+    }
+}
+
 /// The one result of a study that gets no answer.
 pub(crate) fn declined(why: Withheld, provenance: Provenance) -> ScorerResult {
     ScorerResult {
@@ -279,5 +360,40 @@ pub(crate) fn declined(why: Withheld, provenance: Provenance) -> ScorerResult {
         shadow: false,
         provenance,
         contributions: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ichor_core::input_words;
+    use ichor_radiomics::{Filter, Parameters};
+
+    #[test]
+    fn every_name_of_ours_has_words_that_fit_a_line() {
+        let mut all = Parameters::default();
+        let pointwise = [
+            Filter::Square,
+            Filter::SquareRoot,
+            Filter::Logarithm,
+            Filter::Exponential,
+            Filter::Gradient,
+        ];
+        all.filters.extend(pointwise);
+        let mut names = all.names();
+        assert!(names.len() > 1379);
+        names.extend((0..256).map(|at| format!("cnn_{at:03}")));
+        names.push(super::VOLUME.to_owned());
+        names.extend(super::ClinicalName::ALL.map(|v| format!("clinical.{}", v.name)));
+        let words: std::collections::BTreeSet<String> =
+            names.iter().map(|name| input_words(name)).collect();
+        assert_eq!(words.len(), names.len(), "two names have the same words");
+        for (name, words) in names.iter().map(|name| (name, input_words(name))) {
+            assert!(words != *name && !words.contains('_'), "{name}: {words}");
+            assert!(words.chars().count() <= 44, "{name}: {words}");
+            let of_the_image_itself =
+                !words.contains(", detail") && !words.contains(", wavelet");
+            let shipped = name.starts_with("original_") && of_the_image_itself;
+            assert!(!shipped || words.chars().count() <= 27, "{name}: {words}");
+        }
     }
 }

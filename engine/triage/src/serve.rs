@@ -56,9 +56,12 @@ impl Engine {
                 "{orphans} studies were being scored when the engine last ended; they are scored again"
             );
         }
-        let pipelines = (0..settings.config.engine.workers)
+        let mut pipelines = (0..settings.config.engine.workers)
             .map(|_| work::open(settings, &store))
             .collect::<Result<Vec<Pipeline>, TriageError>>()?;
+        if let Some(first) = pipelines.first_mut() {
+            first.warn_of_inputs_never_given();
+        }
         let spool = Spool::open(&settings.layout.spool(), &settings.layout.quarantine())?;
         let abandoned = spool.sweep(clock::now())?;
         if abandoned > 0 {

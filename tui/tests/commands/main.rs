@@ -150,11 +150,17 @@ fn clinical_values_are_entered_checked_and_taken_back() {
     let set = |values: &str| format!("clinical set MRN00000 {values}");
     printed(&site, &set("onset_to_ct_h=1.5 gcs=14"));
     let values = json(&site, "show MRN00000 --json")["clinical"].clone();
-    assert_eq!(values[1]["name"], "onset_to_ct_h");
-    assert_eq!(values[1]["value"], 1.5);
-    assert_eq!(values[1]["by"], "ana");
+    assert_eq!(
+        (&values[0]["name"], &values[0]["value"]),
+        (&"onset_to_ct_h".into(), &1.5.into())
+    );
+    assert_eq!((&values[0]["source"], &values[0]["by"]), (&"staff".into(), &"ana".into()));
+    assert_eq!(
+        (&values[1]["name"], &values[1]["source"]),
+        (&"age_years".into(), &"dicom".into())
+    );
     printed(&site, &set("gcs=-"));
-    assert_eq!(json(&site, "show MRN00000 --json")["clinical"].as_array().unwrap().len(), 1);
+    assert_eq!(json(&site, "show MRN00000 --json")["clinical"].as_array().unwrap().len(), 2);
     assert_eq!(complaint(&site, &set("gcs=99")).1, 1);
     assert!(complaint(&site, &set("gcs")).0.contains("write NAME=NUMBER"));
 }

@@ -166,6 +166,7 @@ fn outcome(n: usize) -> Outcome {
             provenance: provenance(scored),
             contributions: contributions.filter(|_| scored).collect(),
         }],
+        failures: vec![],
         features: vec![],
     }
 }
@@ -187,6 +188,7 @@ fn provenance(scored: bool) -> Provenance {
         series_uid: Some("1.2.826.0.1.0.1".to_owned()),
         series_why: "the only axial series".to_owned(),
         images_sha256: Some("e5".repeat(32)),
+        clinical: vec![],
         simulated_labels: true,
     }
 }

@@ -155,5 +155,5 @@ pub(crate) fn a_profile_holds_for_the_weights_it_was_tuned_for(bench: &Bench) {
         missing.ends_with("no threshold profile rule-in; there are rule-out, youden"),
         "{missing}"
     );
-    assert_eq!(profiles(&dirs, &plugin, &unit).iter().filter(|p| p.is_ok()).count(), 1);
+    assert_eq!(profiles(&dirs, &plugin, &unit).iter().filter(|(_, p)| p.is_ok()).count(), 1);
 }

@@ -8,7 +8,7 @@ use ichor_store::Store;
 use serde_json::json;
 
 use super::score::print;
-use crate::scorers::Scorers;
+use crate::scorers::{Scorers, some_of};
 use crate::{Settings, TriageError, clock};
 
 /// Check configuration, weights, plugins, profiles, database and port.
@@ -96,6 +96,11 @@ fn examine(settings: &Settings) -> Vec<Finding> {
                     .map_err(|error| format!("{unit}: {error}"));
                 findings.push(Finding { what: "plugin", found });
             }
+            findings.extend(scorers.never_given().into_iter().map(|(unit, names)| {
+                let said = some_of(&names);
+                let found = Ok(format!("{unit}: nothing gives {said}: always missing"));
+                Finding { what: "inputs", found }
+            }));
             for unit in scorers.scoring().cloned().collect::<Vec<_>>() {
                 let found =
                     profile(settings, &scorers, &unit).map_err(|error| error.to_string());

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use clap::Args;
-use ichor_core::{ClinicalName, Features};
+use ichor_core::{ClinicalName, ClinicalSource, ClinicalValue};
 
 use super::progress::Progress;
 use crate::pipeline::{Pipeline, Step};
@@ -19,7 +19,7 @@ pub(crate) struct Score {
     paths: Vec<PathBuf>,
     /// What is known about the patient, such as `onset_to_ct_h=2.5`; may be given several times
     #[arg(long, value_name = "NAME=VALUE", value_parser = clinical)]
-    clinical: Vec<(String, f64)>,
+    clinical: Vec<ClinicalValue>,
     /// Threshold profile instead of the configuration's
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
@@ -28,29 +28,36 @@ pub(crate) struct Score {
     json: bool,
 }
 
-fn clinical(text: &str) -> Result<(String, f64), String> {
+fn clinical(text: &str) -> Result<ClinicalValue, String> {
     let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
     let value: f64 = value.parse().map_err(|_| format!("{value:?} is no number"))?;
     let known = ClinicalName::find(name).map_err(|error| error.to_string())?;
     let value = known.check(value).map_err(|error| error.to_string())?;
-    Ok((format!("clinical.{}", known.name), value))
+    Ok(ClinicalValue { name: known.name.to_owned(), value, source: ClinicalSource::Command })
 }
 
 impl Score {
     pub(crate) fn run(&self, settings: &Settings) -> Result<(), TriageError> {
         let files = folder::files(&self.paths)?;
-        let (names, values) = self.clinical.iter().cloned().unzip();
-        let clinical = Features::new(names, values)?;
         let profile = self.profile.as_ref().unwrap_or(&settings.config.score.profile);
         let mut pipeline = Pipeline::open(settings)?;
+        // Before the minutes of work, not after them.
+        for scorer in pipeline.scorers().scoring() {
+            pipeline.scorers().profile(scorer, profile)?;
+        }
+        pipeline.warn_of_inputs_never_given();
         let mut progress = Progress::new("segmenting slice");
-        let done =
-            pipeline.score(&files, &clinical, &|_| Ok(profile.clone()), &mut |step| {
+        let done = pipeline.score(
+            &files,
+            self.clinical.clone(),
+            &|_| Ok(profile.clone()),
+            &mut |step| {
                 if let Step::Segmenting(done, of) = step {
                     progress.at(done, of);
                 }
                 ControlFlow::Continue(())
-            })?;
+            },
+        )?;
         progress.end();
         let text =
             if self.json { format!("{:#}", report::json(&done)) } else { report::text(&done) };

@@ -99,6 +99,7 @@ impl Intake {
         if now.seconds_since(self.beaten) >= BEAT_S {
             self.store.engine_beat(std::process::id(), env!("CARGO_PKG_VERSION"), now)?;
             self.store.engine_listens(&self.address.to_string(), now)?;
+            self.store.set_void_profiles(&self.scorers.void_profiles()?)?;
             self.beaten = now;
         }
         let mut taken = Vec::new();

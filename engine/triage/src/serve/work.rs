@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use ichor_core::{Features, UnitId};
+use ichor_core::UnitId;
 use ichor_store::{Job, Store, StoreError};
 
 use crate::pipeline::{Done, Pipeline, Step};
@@ -173,10 +173,7 @@ impl Worker {
             .iter()
             .map(|(_, path)| self.settings.layout.root().join(path))
             .collect();
-        let mut clinical = Features::default();
-        for value in self.store.clinical(job.study)? {
-            clinical.push(&format!("clinical.{}", value.name), value.value)?;
-        }
+        let entered = self.store.clinical(job.study)?;
         let Self { store, pipeline, owner, settings, .. } = self;
         let profile = &settings.config.score.profile;
         // Read before the work, so that the store is free for the beats.
@@ -203,7 +200,7 @@ impl Worker {
             }
             ControlFlow::Continue(())
         };
-        pipeline.score(&files, &clinical, &profile_of, &mut watch)
+        pipeline.score(&files, entered, &profile_of, &mut watch)
     }
 
     /// Pictures first, then the verdict with the end of the job in one transaction.
