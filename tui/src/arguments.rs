@@ -87,6 +87,14 @@ pub(crate) enum Command {
 /// What to do with clinical values.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Clinical {
+    /// Print what is known of a study, and the names that can be set
+    Show {
+        /// The study's number in the list, StudyInstanceUID or PatientID
+        study: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Enter values; NAME=- takes one back
     Set {
         /// The study's number in the list, StudyInstanceUID or PatientID
@@ -106,12 +114,15 @@ pub(crate) enum Profile {
         #[arg(long)]
         json: bool,
     },
-    /// Ask the engine to judge by another profile from now on
+    /// Judge by another profile from now on; asks first, and waits for the engine's answer
     Use {
         /// The scorer, `plugin/unit` or the unit alone
         scorer: String,
         /// The profile's name
         name: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
     },
 }
 

@@ -4,9 +4,12 @@
 //! events; keys, signals and the store each have a thread that sends them.
 
 mod app;
+mod chooser;
 mod chrome;
 mod desk;
+mod dialog;
 mod event;
+mod form;
 mod help;
 mod keys;
 mod listing;
@@ -19,7 +22,6 @@ mod screen;
 mod screens;
 #[cfg(test)]
 #[path = "../tests/commands/site.rs"]
-#[expect(dead_code, reason = "the tests of the commands use the rest")]
 mod site;
 mod slices;
 mod study;
@@ -39,13 +41,14 @@ use signal_hook::{
     iterator::Signals,
 };
 
+pub(crate) use self::app::ENGINE_SILENT_S;
 use self::{
     app::App,
     desk::Desk,
     event::{Event, Wish},
     screen::Screen,
 };
-use crate::{clock, error::Error, settings::Settings, theme::Theme};
+use crate::{clock, error::Error, profile::Shelf, settings::Settings, theme::Theme};
 
 /// Runs the console until it is quit. With `wait` it opens before there is a database.
 pub(crate) fn run(settings: &Settings, wait: bool) -> Result<(), Error> {
@@ -63,6 +66,7 @@ pub(crate) fn run(settings: &Settings, wait: bool) -> Result<(), Error> {
     let desk = Desk {
         layout: settings.layout.clone(),
         user: settings.user(),
+        shelf: Shelf::of(settings),
         zone: clock::local_zone(),
         events: events.clone(),
         wishes: wished,
@@ -109,6 +113,10 @@ fn draw(app: &App) -> Buffer {
     match &app.viewer {
         Some(viewer) => study::draw(app, viewer, inside, &mut buf),
         None => worklist::draw(app, inside, &mut buf),
+    }
+    if let Some(dialog) = &app.dialog {
+        let detail = app.viewer.as_ref().and_then(|viewer| viewer.detail.as_ref());
+        dialog.draw(detail, app.theme, &app.zone, area, &mut buf);
     }
     if app.help {
         help::draw(app.theme, area, &mut buf);

@@ -33,6 +33,15 @@ pub(crate) enum Error {
     /// No profile belongs to that scorer.
     #[error("no profile belongs to scorer {scorer}; there are profiles for: {known}")]
     NoScorer { scorer: String, known: String },
+    /// The profile does not hold for the scorer as it is installed.
+    #[error("{scorer}: {why}")]
+    Void { scorer: UnitId, why: String },
+    /// Nobody said yes.
+    #[error("nothing was changed: say y, or give --yes where nobody can be asked")]
+    NotConfirmed,
+    /// The engine closed a request without doing it.
+    #[error("the engine refused: {why}")]
+    EngineRefused { why: String },
     /// The audit chain does not hold.
     #[error("the audit trail was changed: entry {id} does not fit the one before it")]
     AuditBroken { id: i64 },

@@ -90,8 +90,11 @@ fn run(arguments: Arguments) -> Result<(), Error> {
         Some(Command::Profile(Profile::List { json })) => {
             profile::list(&settings, json, &mut out)?;
         }
-        Some(Command::Profile(Profile::Use { scorer, name })) => {
-            profile::switch(&settings, &scorer, &name, &mut out)?;
+        Some(Command::Clinical(Clinical::Show { study, json })) => {
+            staff::show_clinical(&settings, &study, json, &mut out)?;
+        }
+        Some(Command::Profile(Profile::Use { scorer, name, yes })) => {
+            profile::switch(&settings, &scorer, &name, yes, &mut out)?;
         }
         Some(Command::Audit(Audit::Verify { json })) => {
             audit::verify(&settings, json, &mut out)?;

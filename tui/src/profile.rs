@@ -1,42 +1,28 @@
-//! `ichor profile`: the threshold profiles of every scorer, and which one is in use.
-//!
-//! One file each, `FOLDER/<plugin id>/<unit>/<name>.toml`; a site's own come before those that
-//! were shipped and hide them by name.
+//! `ichor profile`: the threshold profiles of every scorer, which one is in use, and another one.
+
+mod shelf;
 
 use std::{
-    collections::BTreeMap,
-    fs,
-    io::{self, Write},
-    path::{Path, PathBuf},
+    io::{BufRead, IsTerminal, Write, stdin},
+    thread,
+    time::{Duration, Instant},
 };
 
-use ichor_core::{Places, Profile, UnitId};
+use ichor_core::UnitId;
 use ichor_store::{RequestKind, Store};
-use serde::Serialize;
 
-use crate::{clock, error::Error, settings::Settings, text::clean, words};
+pub(crate) use self::shelf::{Choice, Shelf};
+use crate::{clock, console::ENGINE_SILENT_S, error::Error, settings::Settings, text::clean};
 
-/// A profile with where it was found.
-#[derive(Serialize)]
-struct Found {
-    name: String,
-    in_use: bool,
-    file: PathBuf,
-    #[serde(flatten)]
-    profile: Profile,
-}
+/// How long the engine is waited for; it looks at requests every second.
+const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Prints every profile; `*` marks those in use.
+/// Prints every profile; `*` marks those in use. A file that cannot be read is named on stderr.
 pub(crate) fn list(settings: &Settings, json: bool, out: &mut dyn Write) -> Result<(), Error> {
     let store = Store::open_existing(&settings.layout.database()).ok();
-    let mut all = vec![];
-    for ((scorer, name), (file, profile)) in found(settings)? {
-        let chosen = match &store {
-            Some(store) => store.active_profile(&scorer)?,
-            None => None,
-        };
-        let in_use = name == chosen.unwrap_or_else(|| settings.config.score.profile.clone());
-        all.push(Found { name, in_use, file, profile });
+    let (all, unreadable) = Shelf::of(settings).choices(store.as_ref())?;
+    for why in unreadable {
+        writeln!(std::io::stderr(), "left out: {why}")?;
     }
     if json {
         serde_json::to_writer_pretty(&mut *out, &all)?;
@@ -44,58 +30,95 @@ pub(crate) fn list(settings: &Settings, json: bool, out: &mut dyn Write) -> Resu
         return Ok(());
     }
     let mut last = None;
-    for entry in &all {
-        let scorer = &entry.profile.scorer;
+    for choice in &all {
+        let scorer = &choice.profile.scorer;
         if last != Some(scorer) {
             writeln!(out, "{scorer}")?;
             last = Some(scorer);
         }
-        writeln!(out, "{}", line(entry))?;
+        let mark = if choice.in_use { "*" } else { " " };
+        let (name, figures) = (clean(&choice.name), choice.figures());
+        writeln!(out, "{mark} {name:<12} {figures}  {}", choice.tuned_on())?;
+        if let Some(why) = &choice.void {
+            writeln!(out, "    VOID: {}", clean(why))?;
+        }
     }
     Ok(())
 }
 
-fn line(entry: &Found) -> String {
-    let profile = &entry.profile;
-    let share = |share: &ichor_core::Proportion| {
-        let [value, low, high] = [share.value, share.low, share.high].map(|v| v * 100.0);
-        format!("{value:.0} % ({low:.0} to {high:.0}, n {})", share.n)
-    };
-    format!(
-        "{} {:<12} {:>5}  sensitivity {}  specificity {}  {}; {}{}",
-        if entry.in_use { "*" } else { " " },
-        clean(&entry.name),
-        words::threshold(Some(profile.threshold)),
-        share(&profile.sensitivity),
-        share(&profile.specificity),
-        clean(&profile.criterion),
-        clean(&profile.tuned_on),
-        if profile.apparent { " (apparent)" } else { "" },
-    )
-}
-
-/// Asks the engine to judge `scorer` by the profile `name` from now on.
+/// Asks the engine to judge `scorer` by the profile `name` from now on, once the person has
+/// confirmed what that changes, and says what the engine answers.
 pub(crate) fn switch(
     settings: &Settings,
     scorer: &str,
     name: &str,
+    confirmed: bool,
     out: &mut dyn Write,
 ) -> Result<(), Error> {
-    let profiles = found(settings)?;
-    let scorer = meant(scorer, profiles.keys().map(|(scorer, _)| scorer))?;
-    if !profiles.contains_key(&(scorer.clone(), name.to_owned())) {
-        let known = profiles.keys().filter(|(known, _)| *known == scorer);
+    let mut store = Store::open_existing(&settings.layout.database())?;
+    let (choices, _) = Shelf::of(settings).choices(Some(&store))?;
+    let scorer = meant(scorer, choices.iter().map(|choice| &choice.profile.scorer))?;
+    let mut of_scorer = choices.iter().filter(|choice| choice.profile.scorer == scorer);
+    let Some(to) = of_scorer.clone().find(|choice| choice.name == name) else {
         return Err(Error::NoProfile {
             name: name.to_owned(),
-            known: known.map(|(_, name)| name.as_str()).collect::<Vec<_>>().join(", "),
+            known: of_scorer.map(|choice| choice.name.as_str()).collect::<Vec<_>>().join(", "),
             scorer,
         });
+    };
+    if let Some(why) = &to.void {
+        return Err(Error::Void { scorer, why: why.clone() });
     }
-    let mut store = Store::open_existing(&settings.layout.database())?;
+    if let Some(from) = of_scorer.find(|choice| choice.in_use) {
+        writeln!(out, "from  {:<12} {}", clean(&from.name), from.figures())?;
+    }
+    writeln!(out, "to    {:<12} {}\n      {}", clean(name), to.figures(), to.tuned_on())?;
+    out.flush()?;
+    if !confirmed {
+        confirm(&scorer, name, out)?;
+    }
     let kind = RequestKind::UseProfile { scorer: scorer.clone(), profile: name.to_owned() };
     let request = store.request(&kind, &settings.user(), clock::now())?;
-    writeln!(out, "request {request}: the engine will judge {scorer} by {name} from now on")?;
+    match answer(&store, request)? {
+        Some(Ok(())) => writeln!(out, "{scorer} is judged by {name} from now on")?,
+        Some(Err(why)) => return Err(Error::EngineRefused { why }),
+        None => writeln!(
+            out,
+            "request {request}: the engine will judge {scorer} by {name} once it runs"
+        )?,
+    }
     Ok(())
+}
+
+/// Fails unless the person at the terminal says yes.
+fn confirm(scorer: &UnitId, name: &str, out: &mut dyn Write) -> Result<(), Error> {
+    if !stdin().is_terminal() {
+        return Err(Error::NotConfirmed);
+    }
+    write!(
+        out,
+        "Every study scored from now on is judged so. Use {name} for {scorer}? [y/N] "
+    )?;
+    out.flush()?;
+    let mut line = String::new();
+    stdin().lock().read_line(&mut line)?;
+    if line.trim().eq_ignore_ascii_case("y") { Ok(()) } else { Err(Error::NotConfirmed) }
+}
+
+/// What the engine says to a request; none where it does not run or takes long.
+fn answer(store: &Store, request: i64) -> Result<Option<Result<(), String>>, Error> {
+    let until = Instant::now() + PATIENCE;
+    let runs = |store: &Store| -> Result<bool, Error> {
+        let beat = store.engine_status()?.map(|engine| engine.beat);
+        Ok(beat.is_some_and(|beat| clock::now().seconds_since(beat) < ENGINE_SILENT_S))
+    };
+    loop {
+        let outcome = store.request_outcome(request)?;
+        if outcome.is_some() || Instant::now() >= until || !runs(store)? {
+            return Ok(outcome);
+        }
+        thread::sleep(Duration::from_millis(200));
+    }
 }
 
 /// The scorer that `text` names in full or by its unit alone.
@@ -110,58 +133,6 @@ fn meant<'a>(text: &str, known: impl Iterator<Item = &'a UnitId>) -> Result<Unit
             known: known.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
         }),
     }
-}
-
-type Profiles = BTreeMap<(UnitId, String), (PathBuf, Profile)>;
-
-/// Every profile by scorer and name; the first found of a name holds.
-fn found(settings: &Settings) -> Result<Profiles, Error> {
-    let exe = std::env::current_exe().unwrap_or_default();
-    let shipped = Places::beside(&exe).weights(settings.config.weights_dir.as_deref());
-    let mut folders = vec![settings.layout.profiles()];
-    folders.extend(shipped.into_iter().map(|weights| weights.join("profiles")));
-    let mut profiles = Profiles::new();
-    for folder in folders {
-        for plugin in inside(&folder)? {
-            for unit in inside(&plugin)? {
-                for file in inside(&unit)? {
-                    if file.extension().is_some_and(|extension| extension == "toml") {
-                        let profile = read(&file)?;
-                        let key = (profile.scorer.clone(), profile.name.clone());
-                        profiles.entry(key).or_insert((file, profile));
-                    }
-                }
-            }
-        }
-    }
-    Ok(profiles)
-}
-
-/// What lies in `folder`, sorted; nothing where there is no such folder.
-fn inside(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let unreadable = |source| Error::Read { path: folder.to_owned(), source };
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(why)
-            if matches!(why.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
-        {
-            return Ok(vec![]);
-        }
-        Err(source) => return Err(unreadable(source)),
-    };
-    let paths: io::Result<Vec<PathBuf>> =
-        entries.map(|entry| entry.map(|entry| entry.path())).collect();
-    let mut paths = paths.map_err(unreadable)?;
-    paths.sort();
-    Ok(paths)
-}
-
-fn read(path: &Path) -> Result<Profile, Error> {
-    let text = fs::read_to_string(path)
-        .map_err(|source| Error::Read { path: path.to_owned(), source })?;
-    let name = path.file_stem().unwrap_or_default().to_string_lossy();
-    Profile::parse(&name, &text)
-        .map_err(|source| Error::Profile { path: path.to_owned(), source })
 }
 
 #[cfg(test)]

@@ -2,9 +2,10 @@
 
 use std::io::Write;
 
+use ichor_core::{ClinicalName, short_number};
 use ichor_store::{RequestKind, Store};
 
-use crate::{clock, error::Error, settings::Settings};
+use crate::{clock, error::Error, settings::Settings, text::clean};
 
 /// Asks the engine to score `study` again.
 pub(crate) fn requeue(
@@ -34,6 +35,32 @@ pub(crate) fn set_clinical(
         store.set_clinical(study, name, value, &settings.user(), clock::now())?;
         let text = if value.is_nan() { "-".to_owned() } else { value.to_string() };
         writeln!(out, "study {study}: {name} = {text}")?;
+    }
+    Ok(())
+}
+
+/// Prints every name with its value, where it comes from, and what may be entered.
+pub(crate) fn show_clinical(
+    settings: &Settings,
+    study: &str,
+    json: bool,
+    out: &mut dyn Write,
+) -> Result<(), Error> {
+    let store = Store::open_existing(&settings.layout.database())?;
+    let study = store.find_study(study)?;
+    let detail = store.study(study)?.ok_or(Error::NoStudy(study))?;
+    if json {
+        serde_json::to_writer_pretty(&mut *out, &detail.clinical)?;
+        writeln!(out)?;
+        return Ok(());
+    }
+    for name in ClinicalName::ALL {
+        let known = detail.clinical.iter().find(|value| value.name == name.name);
+        let (value, who) = known.map_or(("-".to_owned(), "-".to_owned()), |known| {
+            (short_number(known.value), clean(known.source.who()))
+        });
+        let ClinicalName { name, words, low, high, .. } = name;
+        writeln!(out, "{name:<15} {value:>7}  {who:<12} {words}, {low} to {high}")?;
     }
     Ok(())
 }

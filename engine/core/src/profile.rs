@@ -31,11 +31,14 @@ pub enum ProfileError {
     },
     /// The plugin or its weights are not those that the profile was tuned for.
     #[error(
-        "profile {name} is void: tuned for {what} {tuned}, installed is {installed}; calibrate again"
+        "profile {name} is void: tuned for {what} {tuned}, installed is {installed}; \
+         `ichor profile list` shows which hold, `ichor train profiles {scorer}` makes new ones"
     )]
     Void {
         /// The profile's name.
         name: String,
+        /// The scorer that it lies with.
+        scorer: Box<UnitId>,
         /// `version` or `weights`.
         what: &'static str,
         /// What the profile was tuned for.
@@ -130,6 +133,7 @@ impl Profile {
         }
         let void = |what, tuned: &str, installed: &str| ProfileError::Void {
             name: self.name.clone(),
+            scorer: Box::new(scorer.clone()),
             what,
             tuned: tuned.to_owned(),
             installed: installed.to_owned(),
@@ -169,7 +173,8 @@ date = "2026-01-01"
         assert_eq!(profile.fits(&scorer, "0.1.0", "ab"), Ok(()));
         assert_eq!(
             profile.fits(&scorer, "0.1.0", "cd").unwrap_err().to_string(),
-            "profile youden is void: tuned for weights ab, installed is cd; calibrate again"
+            "profile youden is void: tuned for weights ab, installed is cd; `ichor profile list` \
+             shows which hold, `ichor train profiles org.ichor.boosting/boosting` makes new ones"
         );
         assert!(profile.fits(&scorer, "0.2.0", "ab").is_err());
     }

@@ -110,7 +110,7 @@ impl Scorers {
     pub(crate) fn never_given(&mut self) -> Vec<(UnitId, Vec<String>)> {
         let mut given = vec![VOLUME.to_owned()];
         given.extend(ClinicalName::ALL.map(|known| format!("{CLINICAL}{}", known.name)));
-        given.extend(self.cnn.iter().flat_map(|cnn| cnn.names()));
+        given.extend(self.cnn.iter().flat_map(Cnn::names));
         for unit in self.extractors.clone() {
             given.extend(self.workers.describe(&unit).map_or_else(|_| vec![], |d| d.outputs));
         }

@@ -9,7 +9,9 @@ use ichor_store::{Counts, EngineStatus, Row, StudyState};
 use jiff::tz::TimeZone;
 
 use super::{
+    dialog::Dialog,
     event::{Event, News, Wish},
+    form::Form,
     keys::{self, Command, Place},
     listing::Listing,
     prompt::{Prompt, Purpose, Typed},
@@ -64,6 +66,8 @@ pub(crate) struct App {
     pub(crate) viewer: Option<Viewer>,
     /// The line that is being typed.
     pub(crate) prompt: Option<Prompt>,
+    /// What lies over the screen and takes the keys.
+    pub(crate) dialog: Option<Dialog>,
     /// Whether the help lies over the screen.
     pub(crate) help: bool,
     /// When the study or the verdict under the cursor became another one by itself.
@@ -87,6 +91,7 @@ impl App {
             engine: None,
             viewer: None,
             prompt: None,
+            dialog: None,
             help: false,
             shifted: None,
             message: None,
@@ -133,6 +138,7 @@ impl App {
                     viewer.decoded(&folder, z, slice);
                 }
             }
+            Event::Profiles { choices, running } => self.profiles(choices, &running),
             Event::Said(text) => self.message = Some((text, false)),
             Event::Refused(why) => self.message = Some((why, true)),
             Event::Trouble(why) => self.link = Link::Trouble(why),
@@ -188,6 +194,9 @@ impl App {
     }
 
     fn paste(&mut self, text: &str) {
+        if let Some(dialog) = &mut self.dialog {
+            return dialog.paste(text);
+        }
         let Some(prompt) = &mut self.prompt else { return };
         prompt.insert(text);
         self.follow_filter();
@@ -201,6 +210,10 @@ impl App {
         if let Some(prompt) = &mut self.prompt {
             let typed = prompt.key(key);
             return self.typed(typed);
+        }
+        if let Some(dialog) = &mut self.dialog {
+            let step = dialog.key(key);
+            return self.dialog_step(step);
         }
         if std::mem::take(&mut self.help) {
             return vec![];
@@ -255,7 +268,9 @@ impl App {
             | Command::Note
             | Command::Raise
             | Command::Lower
+            | Command::Clinical
             | Command::Rescore => return self.staff(command),
+            Command::Profiles => return vec![Wish::Profiles],
             Command::Window(preset) => self.view(|viewer| viewer.window = preset),
             Command::Contour => self.view(|viewer| viewer.contour = !viewer.contour),
             Command::Layout => self.view(|viewer| {
@@ -352,6 +367,10 @@ impl App {
             Command::Lower => vec![raised(-1)],
             Command::Withdraw => vec![Wish::Withdraw(study)],
             Command::Rescore => vec![Wish::Rescore(study)],
+            Command::Clinical => {
+                self.dialog = Some(Dialog::Clinical(Form::new(study)));
+                vec![]
+            }
             Command::Note => {
                 self.prompt = Some(Prompt::new(Purpose::Note(study), ""));
                 vec![]

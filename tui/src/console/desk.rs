@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use ichor_core::{Layout, Pictures};
+use ichor_core::{Layout, Pictures, UnitId};
 use ichor_store::{Acknowledged, RequestKind, Store, StudyDetail, StudyState};
 use jiff::tz::TimeZone;
 
@@ -17,7 +17,7 @@ use super::{
     event::{Album, Event, News, Opened, Wish},
     slices,
 };
-use crate::{clock, error::Error, report, text::clean};
+use crate::{clock, error::Error, profile::Shelf, report, text::clean};
 
 /// How often is asked whether anything changed.
 const POLL: Duration = Duration::from_millis(500);
@@ -28,12 +28,21 @@ pub(crate) struct Desk {
     pub(crate) layout: Layout,
     /// Who decides.
     pub(crate) user: String,
+    /// Where the threshold profiles lie.
+    pub(crate) shelf: Shelf,
     /// For the times in answers.
     pub(crate) zone: TimeZone,
     /// To the screen.
     pub(crate) events: Sender<Event>,
     /// From the screen.
     pub(crate) wishes: Receiver<Wish>,
+}
+
+/// A request whose answer a person waits for.
+struct Asked {
+    request: i64,
+    /// What is said when it is done.
+    words: String,
 }
 
 impl Desk {
@@ -53,7 +62,9 @@ impl Desk {
     fn serve(&self, mut store: Store) {
         let mut open = None;
         let mut seen = None;
+        let mut asked = vec![];
         loop {
+            asked.retain(|request| !self.answered(&store, request));
             seen = self.look(&store, seen, open).unwrap_or_else(|why| {
                 self.say(Event::Trouble(why.to_string()));
                 None
@@ -65,6 +76,13 @@ impl Desk {
                 }
                 Ok(Wish::Close) => open = None,
                 Ok(Wish::Slice { album, z }) => self.decode(album, z),
+                Ok(Wish::Profiles) => self.say(self.profiles(&store)),
+                Ok(Wish::UseProfile { scorer, profile }) => {
+                    match self.ask_for(&mut store, scorer, profile) {
+                        Ok(request) => asked.push(request),
+                        Err(why) => self.say(Event::Refused(why.to_string())),
+                    }
+                }
                 Ok(wish) => self.say(match self.grant(&mut store, wish) {
                     Ok(text) => Event::Said(text),
                     Err(why) => Event::Refused(why.to_string()),
@@ -117,6 +135,42 @@ impl Desk {
         .to_owned())
     }
 
+    fn profiles(&self, store: &Store) -> Event {
+        match self.shelf.choices(Some(store)) {
+            Ok((choices, unreadable)) => {
+                for why in unreadable {
+                    self.say(Event::Refused(format!("left out: {why}")));
+                }
+                Event::Profiles { choices, running: self.shelf.running.clone() }
+            }
+            Err(why) => Event::Refused(why.to_string()),
+        }
+    }
+
+    fn ask_for(
+        &self,
+        store: &mut Store,
+        scorer: UnitId,
+        profile: String,
+    ) -> Result<Asked, Error> {
+        let words = format!("{} is judged by {} from now on", scorer.unit, clean(&profile));
+        let kind = RequestKind::UseProfile { scorer, profile };
+        let request = store.request(&kind, &self.user, clock::now())?;
+        self.say(Event::Said("asked the engine; it looks every second".to_owned()));
+        Ok(Asked { request, words })
+    }
+
+    /// Says what the engine answered, once it has.
+    fn answered(&self, store: &Store, asked: &Asked) -> bool {
+        match store.request_outcome(asked.request) {
+            Ok(None) => return false,
+            Ok(Some(Ok(()))) => self.say(Event::Said(asked.words.clone())),
+            Ok(Some(Err(why))) => self.say(Event::Refused(format!("refused: {why}"))),
+            Err(why) => self.say(Event::Refused(why.to_string())),
+        }
+        true
+    }
+
     fn decode(&self, album: Album, z: usize) {
         let slice =
             slices::slice(&album.folder, &album.index, z).map_err(|why| why.to_string());
@@ -150,9 +204,18 @@ impl Desk {
                 store.request(&RequestKind::Rescore { study }, by, now)?;
                 "asked the engine to score it again".to_owned()
             }
-            Wish::Open(_) | Wish::Close | Wish::Slice { .. } | Wish::Redraw | Wish::Quit => {
-                String::new()
+            Wish::Clinical { study, name, value } => {
+                store.set_clinical(study, name, value, by, now)?;
+                let done = if value.is_nan() { "taken back" } else { "saved" };
+                format!("{name} is {done}; r scores the study again")
             }
+            Wish::Open(_)
+            | Wish::Close
+            | Wish::Slice { .. }
+            | Wish::Profiles
+            | Wish::UseProfile { .. }
+            | Wish::Redraw
+            | Wish::Quit => String::new(),
         })
     }
 
@@ -184,7 +247,7 @@ mod tests {
     use ichor_core::UnixMs;
 
     use super::*;
-    use crate::{console::site::Site, sample::NOW};
+    use crate::{console::site::Site, sample::NOW, settings::Settings};
 
     /// A desk over `site` with the screen's two ends.
     fn start(site: &Site) -> (Sender<Wish>, Receiver<Event>) {
@@ -193,6 +256,7 @@ mod tests {
         let desk = Desk {
             layout: site.layout.clone(),
             user: "ana".to_owned(),
+            shelf: Shelf::of(&Settings::read(Some(site.config()), None).unwrap()),
             zone: TimeZone::UTC,
             events,
             wishes: wished,
@@ -277,5 +341,31 @@ mod tests {
         assert!(next(&happened, waiting).contains("start the engine first"));
         site.fill(NOW);
         next(&happened, |event| matches!(event, Event::News(_)).then_some(()));
+    }
+
+    #[test]
+    fn the_engines_answer_to_a_choice_reaches_the_person() {
+        let site = Site::filled(NOW);
+        let (wishes, happened) = start(&site);
+        wishes.send(Wish::Profiles).unwrap();
+        let found = |event| match event {
+            Event::Profiles { choices, running } => Some((choices, running)),
+            _ => None,
+        };
+        let (choices, running) = next(&happened, found);
+        let of_active = choices.iter().filter(|choice| choice.profile.scorer == running[0]);
+        assert!(of_active.clone().any(|choice| choice.in_use && choice.name == "youden"));
+        let scorer = running[0].clone();
+        for (profile, outcome, words) in [
+            ("rule-out", Ok(()), "boosting is judged by rule-out from now on"),
+            ("mine", Err("it is void".to_owned()), "refused: it is void"),
+        ] {
+            let profile = profile.to_owned();
+            wishes.send(Wish::UseProfile { scorer: scorer.clone(), profile }).unwrap();
+            assert!(next(&happened, said).starts_with("asked the engine"));
+            let request = site.store().open_requests().unwrap()[0].id;
+            site.store().close_request(request, outcome, NOW).unwrap();
+            assert_eq!(next(&happened, said), words);
+        }
     }
 }

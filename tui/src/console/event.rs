@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use crossterm::event::Event as Input;
-use ichor_core::Pictures;
+use ichor_core::{Pictures, UnitId};
 use ichor_store::{Counts, EngineStatus, Row, StudyDetail};
 
 use super::slices::Slice;
+use crate::profile::Choice;
 
 /// Something happened.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub(crate) enum Event {
     Study(Box<Opened>),
     /// A slice was decoded, or why not.
     Slice { folder: PathBuf, z: usize, slice: Result<Slice, String> },
+    /// The threshold profiles were read, with the scorers that run, the active one first.
+    Profiles { choices: Vec<Choice>, running: Vec<UnitId> },
     /// A wish was done.
     Said(String),
     /// A wish was not done; why, in words.
@@ -83,6 +86,12 @@ pub(crate) enum Wish {
     Priority { study: i64, priority: i32 },
     /// The engine should score it again.
     Rescore(i64),
+    /// Staff knows a value; NaN takes it back.
+    Clinical { study: i64, name: &'static str, value: f64 },
+    /// Read the threshold profiles.
+    Profiles,
+    /// The engine should judge by another profile; confirmed.
+    UseProfile { scorer: UnitId, profile: String },
     /// Draw everything anew.
     Redraw,
     /// End.

@@ -4,10 +4,12 @@ use ratatui::{
     buffer::Buffer,
     layout::Rect,
     style::{Modifier, Style},
-    widgets::{Block, Clear, Widget},
 };
 
-use super::keys::{BINDINGS, Place};
+use super::{
+    dialog::frame,
+    keys::{BINDINGS, Place},
+};
 use crate::{text::pad, theme::Theme};
 
 /// Columns of the keys' names.
@@ -17,18 +19,8 @@ const WIDTH: u16 = 68;
 
 /// Draws the help in the middle of `area`; all of it fits 80x24.
 pub(crate) fn draw(theme: Theme, area: Rect, buf: &mut Buffer) {
-    let height = (BINDINGS.len() as u16 + 2).min(area.height);
-    let width = WIDTH.min(area.width);
-    let frame = Rect {
-        x: area.x + (area.width - width) / 2,
-        y: area.y + (area.height - height) / 2,
-        width,
-        height,
-    };
-    Clear.render(frame, buf);
-    let block = Block::bordered().title(" Keys ").title_bottom(" any key closes ");
-    let inside = block.inner(frame);
-    block.render(frame, buf);
+    let size = (WIDTH - 2, BINDINGS.len() as u16);
+    let inside = frame(" Keys ", " any key closes ", size, area, buf);
     for (binding, line) in BINDINGS.iter().zip(inside.rows()) {
         let place = match binding.place {
             Place::Everywhere => "",

@@ -21,6 +21,8 @@ pub(crate) enum Command {
     Raise,
     Lower,
     Rescore,
+    Clinical,
+    Profiles,
     Filter,
     Window(usize),
     Contour,
@@ -128,17 +130,10 @@ pub(crate) const BINDINGS: &[Binding] = &[
     ),
     bind(
         Everywhere,
-        &[(Char('a'), Command::Acknowledge)],
-        "a",
-        "acknowledge: I have seen this verdict",
+        &[(Char('a'), Command::Acknowledge), (Char('A'), Command::Withdraw)],
+        "a A",
+        "I have seen this verdict; A takes it back",
         Some(("a", "seen")),
-    ),
-    bind(
-        Everywhere,
-        &[(Char('A'), Command::Withdraw)],
-        "A",
-        "take an acknowledgement back",
-        None,
     ),
     bind(Everywhere, &[(Char('n'), Command::Note)], "n", "write a note", Some(("n", "note"))),
     bind(
@@ -161,6 +156,20 @@ pub(crate) const BINDINGS: &[Binding] = &[
         Some(("r", "re-score")),
     ),
     bind(
+        Study,
+        &[(Char('c'), Command::Clinical)],
+        "c",
+        "clinical values: onset, pressure, drugs",
+        Some(("c", "clinical")),
+    ),
+    bind(
+        Worklist,
+        &[(Char('t'), Command::Profiles)],
+        "t",
+        "threshold profiles: see, choose",
+        None,
+    ),
+    bind(
         Worklist,
         &[(Char('/'), Command::Filter)],
         "/",
@@ -168,6 +177,13 @@ pub(crate) const BINDINGS: &[Binding] = &[
         Some(("/", "filter")),
     ),
     bind(Worklist, &[(Esc, Command::Back)], "Esc", "leave the filter", None),
+    bind(
+        Study,
+        &[(Tab, Command::Layout), (BackTab, Command::Layout)],
+        "Tab",
+        "picture and text, picture, text",
+        Some(("Tab", "layout")),
+    ),
     bind(
         Study,
         &[
@@ -183,21 +199,19 @@ pub(crate) const BINDINGS: &[Binding] = &[
     bind(Study, &[(Char('m'), Command::Contour)], "m", "contour of the hematoma on, off", None),
     bind(
         Study,
-        &[(Tab, Command::Layout), (BackTab, Command::Layout)],
-        "Tab",
-        "picture and text, picture, text",
-        Some(("Tab", "layout")),
-    ),
-    bind(
-        Study,
         &[(Char('K'), Command::PanelUp), (Char('J'), Command::PanelDown)],
         "K J",
         "text up, down",
         None,
     ),
     bind(Everywhere, &[], "Ctrl-L", "draw the screen anew", None),
-    bind(Worklist, &[(Char('q'), Command::Quit)], "q", "quit", Some(("q", "quit"))),
-    bind(Everywhere, &[], "Ctrl-C", "quit", None),
+    bind(
+        Worklist,
+        &[(Char('q'), Command::Quit)],
+        "q Ctrl-C",
+        "quit; Ctrl-C from everywhere",
+        Some(("q", "quit")),
+    ),
     bind(Everywhere, &[(Char('?'), Command::Help)], "?", "this help", Some(("?", "help"))),
 ];
 

@@ -128,7 +128,11 @@ fn requests_wait_for_the_engine_under_the_users_name() {
     let site = Site::filled(NOW);
     let study = number(&site, "MRN00000");
     assert!(printed(&site, "requeue MRN00000").contains(&format!("study {study} again")));
-    printed(&site, "profile use boosting rule-out");
+    let (words, code) = complaint(&site, "profile use boosting rule-out");
+    assert!(code == 1 && words.contains("give --yes"), "nobody can be asked here: {words}");
+    assert_eq!(site.store().open_requests().unwrap().len(), 1);
+    let said = printed(&site, "profile use boosting rule-out --yes");
+    assert!(said.contains("from  youden") && said.contains("to    rule-out"), "{said}");
     let requests = site.store().open_requests().unwrap();
     assert_eq!(requests[0].kind, RequestKind::Rescore { study });
     assert_eq!(
