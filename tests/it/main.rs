@@ -14,6 +14,7 @@ mod programs;
 mod site;
 
 mod bayes;
+mod clinical;
 mod command_line;
 mod first_light;
 mod killed;

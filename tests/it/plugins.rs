@@ -11,7 +11,11 @@ use crate::programs::{stderr, stdout};
 use crate::site::{Site, send};
 
 /// A scorer in C by `plugin new`, changed by `change` and built; none without a C compiler.
-fn scorer(site: &Site, name: &str, change: impl Fn(String) -> String) -> Option<PathBuf> {
+pub(crate) fn scorer(
+    site: &Site,
+    name: &str,
+    change: impl Fn(String) -> String,
+) -> Option<PathBuf> {
     let folder = site.layout().root().join(name);
     let out = folder.to_str().expect("scratch paths are UTF-8");
     let args = ["plugin", "new", name, "--language", "c", "--out", out];
@@ -20,9 +24,27 @@ fn scorer(site: &Site, name: &str, change: impl Fn(String) -> String) -> Option<
     let source = folder.join("scorer.c");
     let text = std::fs::read_to_string(&source).expect("plugin new writes it");
     let changed = change(text.clone());
-    assert_eq!(changed == text, name == "mine", "the change does something");
+    assert!(name == "mine" || changed != text, "the change does something");
     std::fs::write(&source, changed).expect("the scratch folder is writable");
     build(&folder, name).then_some(folder)
+}
+
+/// The profile `youden` of `org.example.mine/mine` in `version`, which has no files.
+pub(crate) fn write_profile(site: &Site, version: &str) {
+    let shipped = "weights/profiles/org.ichor.radiomics/signature/youden.toml";
+    let shipped = std::fs::read_to_string(crate::house::root().join(shipped));
+    let nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    let line = |line: &str| match line.split_once(" = ") {
+        Some(("scorer", _)) => "scorer = \"org.example.mine/mine\"".to_owned(),
+        Some(("plugin_version", _)) => format!("plugin_version = \"{version}\""),
+        Some(("weights_sha256", _)) => format!("weights_sha256 = \"{nothing}\""),
+        _ => line.to_owned(),
+    };
+    let lines: Vec<String> = shipped.expect("it ships").lines().map(line).collect();
+    let place = site.layout().profiles().join("org.example.mine").join("mine");
+    std::fs::create_dir_all(&place).expect("the site can be written");
+    std::fs::write(place.join("youden.toml"), lines.join("\n"))
+        .expect("the site can be written");
 }
 
 /// Whether there is a C compiler to build with.
@@ -119,20 +141,7 @@ fn an_engine_moves_over_to_a_new_version_between_two_studies() {
     let mut site = Site::new("swap");
     let Some(folder) = scorer(&site, "mine", |text| text) else { return };
     let put = |site: &Site, version: &str| {
-        let shipped = "weights/profiles/org.ichor.radiomics/signature/youden.toml";
-        let shipped = std::fs::read_to_string(crate::house::root().join(shipped));
-        let lines = shipped.expect("it ships").lines().map(|line| match line.split_once(" = ") {
-            Some(("scorer", _)) => "scorer = \"org.example.mine/mine\"".to_owned(),
-            Some(("plugin_version", _)) => format!("plugin_version = \"{version}\""),
-            // Of no files.
-            Some(("weights_sha256", _)) => {
-                "weights_sha256 = \"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"".to_owned()
-            }
-            _ => line.to_owned(),
-        }).collect::<Vec<_>>().join("\n");
-        let place = site.layout().profiles().join("org.example.mine").join("mine");
-        std::fs::create_dir_all(&place).expect("the site can be written");
-        std::fs::write(place.join("youden.toml"), lines).expect("the site can be written");
+        write_profile(site, version);
         let installed =
             site.ichor("ichor-engine", &["plugin", "install", &folder.to_string_lossy()]);
         assert!(installed.status.success(), "{}", stderr(&installed));

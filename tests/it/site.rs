@@ -107,7 +107,13 @@ impl Site {
         })
     }
 
-    fn wait<T>(&self, limit: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    /// Waits until `look` finds something.
+    pub(crate) fn wait<T>(
+        &self,
+        limit: Duration,
+        what: &str,
+        mut look: impl FnMut() -> Option<T>,
+    ) -> T {
         let start = Instant::now();
         while start.elapsed() < limit {
             if let Some(found) = look() {
