@@ -10,8 +10,11 @@ mod devices;
 #[cfg(test)]
 mod fallback;
 mod guarded;
+mod means;
 mod pool;
 pub(crate) mod train;
+pub(crate) mod train_cnn;
 
 pub use devices::{Devices, GpuPrecision, Gpus};
 pub(crate) use guarded::Guarded;
+pub(crate) use means::Means;

@@ -22,15 +22,19 @@ pub(crate) fn load(settings: &Settings) -> Result<Option<Cnn>, TriageError> {
     if name.is_empty() {
         return Ok(None);
     }
-    match Cnn::load(&settings.weights_dirs(), name, settings.instructions.forced()) {
+    let (folders, forced) = (settings.weights_dirs(), settings.instructions.forced());
+    match Cnn::load_on(&folders, name, forced, &settings.gpus) {
         Err(NetError::Unknown { .. }) if name == OPTIONAL => Ok(None),
         loaded => Ok(Some(loaded?)),
     }
 }
 
-/// What provenance says about the set: unit, network and the hash of its weights.
+/// What provenance says about the set: unit, network, the hash of its weights, and the GPU where one
+/// computed it.
 pub(crate) fn made_by(cnn: &Cnn) -> String {
-    format!("{} {} sha256 {}", unit(), cnn.name(), cnn.sha256())
+    let (name, sha256, device) = (cnn.name(), cnn.sha256(), cnn.device());
+    let gpu = if device.starts_with("cpu") { String::new() } else { format!(" on {device}") };
+    format!("{} {name} sha256 {sha256}{gpu}", unit())
 }
 
 /// What there is, in words.
@@ -40,10 +44,10 @@ pub(crate) fn said(settings: &Settings) -> Result<String, TriageError> {
         None if name.is_empty() => "none: score.cnn is empty".to_owned(),
         None => format!("{name} is in no manifest here: no cnn_ features"),
         Some(cnn) => format!(
-            "{name} {}, {} features on cpu {}; {}",
+            "{name} {}, {} features on {}; {}",
             &cnn.sha256()[..12],
             cnn.names().len(),
-            cnn.path(),
+            cnn.device(),
             cnn.entry().licence
         ),
     })

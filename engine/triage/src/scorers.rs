@@ -215,11 +215,12 @@ impl Scorers {
     ) -> Result<(), TriageError> {
         let mut provenance = provenance.clone();
         let mut inputs = Features::default();
-        provenance.extractors.extend(self.made_by()?);
         for (unit, features) in self.gather(volume, mask, watch)? {
             inputs.extend(features.clone())?;
             outcome.features.push((unit, features));
         }
+        // Afterwards: a GPU that failed has handed over to the CPU.
+        provenance.extractors.extend(self.made_by()?);
         inputs.push(VOLUME, mask.volume().ml())?;
         for value in clinical {
             inputs.push(&format!("{CLINICAL}{}", value.name), value.value)?;

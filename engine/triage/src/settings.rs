@@ -103,6 +103,11 @@ impl Settings {
         Ok(Self { config, file, instructions, gpus, devices, layout, places, exe })
     }
 
+    /// The GPUs of a training, which is long: none but where the command names them.
+    pub(crate) fn training_gpus(&self) -> Arc<Gpus> {
+        if self.devices.is_empty() { Arc::new(Gpus::none()) } else { Arc::clone(&self.gpus) }
+    }
+
     /// Loads the network that the configuration names, onto the path that is in force.
     pub(crate) fn network(&self) -> Result<Network, TriageError> {
         let name = &self.config.score.network;

@@ -3,12 +3,37 @@
 use super::crop::{Bleed, Crop, Placing};
 use super::pooling::{Pooled, answers, answers_back};
 use super::shape::CnnShape;
-use crate::Path;
 use crate::cpu::gradient::{Differentiable, Tape};
 use crate::cpu::layers::put_pair;
 use crate::cpu::path::in_f32;
 use crate::kernels::maps::BLOCK;
 use crate::plan::Plan;
+use crate::{NetError, Path};
+
+/// A CNN of one flat vector of parameters, in the order of `CnnShape::tensors()`, under training.
+pub(crate) trait Answering: Sync {
+    /// Buffers of one hematoma; they grow to the largest.
+    type Work: Default + Send;
+
+    /// Lays `parameters` out for what computes.
+    fn take(&mut self, parameters: &[f32]);
+
+    /// The vector of a hematoma as it was scanned.
+    fn describe(&self, work: &mut Self::Work, bleed: &Bleed) -> Result<Vec<f64>, NetError>;
+
+    /// Probability of expansion, from the vector.
+    fn probability(&self, features: &[f64]) -> f64;
+
+    /// Cross-entropy of one hematoma, shown by `crops` with the blood that each stands for; writes
+    /// `scale` times its gradient by the parameters.
+    fn gradient(
+        &self,
+        work: &mut Self::Work,
+        crops: &[(Crop, f64)],
+        right: (bool, f64),
+        gradient: &mut [f32],
+    ) -> Result<f64, NetError>;
+}
 
 /// A network of one flat vector of parameters, in the order of `CnnShape::tensors()`, on an f32
 /// path.
@@ -39,37 +64,8 @@ impl Model {
         Self { shape, path, network, last, connected: Vec::new() }
     }
 
-    /// Lays `parameters` out for the kernels.
-    pub(crate) fn take(&mut self, parameters: &[f32]) {
-        self.network.take(parameters);
-        self.connected = parameters[self.n_convolved()..].to_vec();
-    }
-
-    /// Number of parameters before the fully connected layer.
-    fn n_convolved(&self) -> usize {
-        let tensors = self.shape.tensors();
-        let convolved = tensors.iter().filter(|(name, _)| !name.starts_with("fc."));
-        convolved.map(|(_, dims)| dims.iter().product::<usize>()).sum()
-    }
-
-    /// The vector of a hematoma as it was scanned, one slice after the other on one tape.
-    pub(crate) fn describe(&self, tape: &mut Tape, bleed: &Bleed) -> Vec<f64> {
-        let slices = 0..bleed.n_slices();
-        let means: Vec<Vec<f64>> = slices
-            .clone()
-            .map(|slice| self.means(tape, &bleed.crop(slice, &Placing::PLAIN)))
-            .collect();
-        let blood: Vec<f64> = slices.map(|slice| bleed.blood_mm3(slice)).collect();
-        Pooled::of(&means, &blood).features
-    }
-
-    /// Probability of expansion, from the vector.
-    pub(crate) fn probability(&self, features: &[f64]) -> f64 {
-        answers(features, &self.connected)[1]
-    }
-
     /// Means of the last maps of one crop.
-    fn means(&self, tape: &mut Tape, crop: &Crop) -> Vec<f64> {
+    pub(crate) fn means(&self, tape: &mut Tape, crop: &Crop) -> Vec<f64> {
         self.network.size(tape, crop.pixels.dim());
         put_pair(&crop.pixels, &crop.blood, tape.input());
         in_f32!(self.path, L => self.network.forward::<L>(tape));
@@ -81,41 +77,6 @@ impl Model {
             rows.map(|pixel| f64::from(pixel[lane])).sum::<f64>() / (y * x) as f64
         };
         (0..self.shape.n_maps()).map(mean).collect()
-    }
-
-    /// Cross-entropy of one hematoma, shown by `crops` with the blood that each stands for; writes
-    /// `scale` times its gradient by the parameters.
-    pub(crate) fn gradient(
-        &self,
-        work: &mut Work,
-        crops: &[(Crop, f64)],
-        (expands, scale): (bool, f64),
-        gradient: &mut [f32],
-    ) -> f64 {
-        while work.tapes.len() < crops.len() {
-            work.tapes.push(Tape::default());
-        }
-        let shown = crops.iter().zip(&mut work.tapes);
-        let means: Vec<Vec<f64>> =
-            shown.map(|((crop, _), tape)| self.means(tape, crop)).collect();
-        let blood: Vec<f64> = crops.iter().map(|(_, blood)| *blood).collect();
-        let pooled = Pooled::of(&means, &blood);
-        let p = answers(&pooled.features, &self.connected)[usize::from(expands)];
-
-        let (convolved, connected) = gradient.split_at_mut(self.n_convolved());
-        let right = (expands, scale);
-        let by_features = answers_back(&pooled.features, &self.connected, right, connected);
-        convolved.fill(0.0);
-        work.part.resize(convolved.len(), 0.0);
-        for slice in 0..crops.len() {
-            let tape = &mut work.tapes[slice];
-            self.spread(tape, &pooled.back(&by_features, slice));
-            in_f32!(self.path, L => self.network.backward::<L>(tape, &[], &mut work.part));
-            for (sum, part) in convolved.iter_mut().zip(&work.part) {
-                *sum += part;
-            }
-        }
-        -p.max(f64::MIN_POSITIVE).ln()
     }
 
     /// Puts the gradient by the means of the last maps where `backward` starts.
@@ -133,6 +94,93 @@ impl Model {
             }
         }
     }
+}
+
+impl Answering for Model {
+    type Work = Work;
+
+    fn take(&mut self, parameters: &[f32]) {
+        self.network.take(parameters);
+        self.connected = parameters[self.shape.n_convolved()..].to_vec();
+    }
+
+    /// One slice after the other on one tape.
+    fn describe(&self, work: &mut Work, bleed: &Bleed) -> Result<Vec<f64>, NetError> {
+        let tape = &mut work.tapes(1)[0];
+        let means: Vec<Vec<f64>> =
+            shown(bleed).iter().map(|crop| self.means(tape, crop)).collect();
+        Ok(pooled(&means, bleed))
+    }
+
+    fn probability(&self, features: &[f64]) -> f64 {
+        probability(features, &self.connected)
+    }
+
+    fn gradient(
+        &self,
+        work: &mut Work,
+        crops: &[(Crop, f64)],
+        right: (bool, f64),
+        gradient: &mut [f32],
+    ) -> Result<f64, NetError> {
+        let shown = crops.iter().zip(work.tapes(crops.len()));
+        let means: Vec<Vec<f64>> =
+            shown.map(|((crop, _), tape)| self.means(tape, crop)).collect();
+        let blood: Vec<f64> = crops.iter().map(|(_, blood)| *blood).collect();
+        let (convolved, connected) = gradient.split_at_mut(self.shape.n_convolved());
+        let (loss, by_means) = answered(&means, &blood, (&self.connected, right), connected);
+        convolved.fill(0.0);
+        work.part.resize(convolved.len(), 0.0);
+        for (tape, by_means) in work.tapes.iter_mut().zip(&by_means) {
+            self.spread(tape, by_means);
+            in_f32!(self.path, L => self.network.backward::<L>(tape, &[], &mut work.part));
+            for (sum, part) in convolved.iter_mut().zip(&work.part) {
+                *sum += part;
+            }
+        }
+        Ok(loss)
+    }
+}
+
+impl Work {
+    /// At least `n` tapes.
+    fn tapes(&mut self, n: usize) -> &mut [Tape] {
+        while self.tapes.len() < n {
+            self.tapes.push(Tape::default());
+        }
+        &mut self.tapes[..]
+    }
+}
+
+/// Cross-entropy behind the means, with the gradient by the fully connected layer, which is
+/// written, and that by the means of every slice. `right` is the answer and the scale.
+pub(crate) fn answered(
+    means: &[Vec<f64>],
+    blood: &[f64],
+    (connected, right): (&[f32], (bool, f64)),
+    by_connected: &mut [f32],
+) -> (f64, Vec<Vec<f64>>) {
+    let pooled = Pooled::of(means, blood);
+    let p = answers(&pooled.features, connected)[usize::from(right.0)];
+    let by_features = answers_back(&pooled.features, connected, right, by_connected);
+    let by_means = (0..means.len()).map(|slice| pooled.back(&by_features, slice)).collect();
+    (-p.max(f64::MIN_POSITIVE).ln(), by_means)
+}
+
+/// Probability of expansion, from the vector and the fully connected layer.
+pub(crate) fn probability(features: &[f64], connected: &[f32]) -> f64 {
+    answers(features, connected)[1]
+}
+
+/// What a network is shown of a hematoma as it was scanned, slice by slice.
+pub(crate) fn shown(bleed: &Bleed) -> Vec<Crop> {
+    (0..bleed.n_slices()).map(|slice| bleed.crop(slice, &Placing::PLAIN)).collect()
+}
+
+/// The vector of a hematoma from the means of its slices.
+pub(crate) fn pooled(means: &[Vec<f64>], bleed: &Bleed) -> Vec<f64> {
+    let blood: Vec<f64> = (0..bleed.n_slices()).map(|slice| bleed.blood_mm3(slice)).collect();
+    Pooled::of(means, &blood).features
 }
 
 #[cfg(test)]
@@ -180,8 +228,8 @@ mod tests {
         let mut gradient = vec![f32::NAN; parameters.len()];
         let mut before = crops();
         before.push((before[0].0.clone(), 9.0));
-        model.gradient(&mut work, &before, (false, 1.0), &mut gradient);
-        let loss = model.gradient(&mut work, &crops(), (true, 1.0), &mut gradient);
+        model.gradient(&mut work, &before, (false, 1.0), &mut gradient).unwrap();
+        let loss = model.gradient(&mut work, &crops(), (true, 1.0), &mut gradient).unwrap();
         (loss, gradient)
     }
 

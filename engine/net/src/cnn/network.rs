@@ -6,14 +6,16 @@ use candle_core::Device;
 use ichor_core::{Features, Mask, Volume};
 
 use super::crop::{Bleed, SIDE};
-use super::model::Model;
+use super::model::{Answering, Model, Work, pooled, shown};
 use super::shape::{CHANNELS, CnnShape};
 use crate::cpu::gradient::Tape;
+use crate::gpu::Means;
 use crate::manifest::{self, Entry};
 use crate::weights::Weights;
-use crate::{Kind, NetError, Path};
+use crate::{Gpus, Kind, NetError, Path};
 
-/// A CNN with its weights, ready to describe hematomas; always in f32.
+/// A CNN with its weights, ready to describe hematomas: on GPUs where there are some, and in f32 on
+/// the CPU.
 ///
 /// The same volume and mask give the same bits on the same path, however many cores there are.
 #[derive(Debug)]
@@ -22,6 +24,8 @@ pub struct Cnn {
     shape: CnnShape,
     path: Path,
     model: Model,
+    /// None where no GPU is asked for.
+    gpu: Option<Means>,
 }
 
 impl Cnn {
@@ -31,6 +35,16 @@ impl Cnn {
     /// Fails when no manifest names it, when it is no CNN, when the file's hash, tensor names or
     /// shapes are not the manifest's, or when this CPU lacks the path.
     pub fn load(folders: &[PathBuf], name: &str, path: Option<Path>) -> Result<Self, NetError> {
+        Self::load_on(folders, name, path, &Gpus::none())
+    }
+
+    /// The same on `gpus`, with the CPU behind them.
+    pub fn load_on(
+        folders: &[PathBuf],
+        name: &str,
+        path: Option<Path>,
+        gpus: &Gpus,
+    ) -> Result<Self, NetError> {
         let path = path.unwrap_or_else(Path::fastest_f32);
         if !path.is_available() {
             return Err(NetError::NoPath { path, fastest: Path::fastest_f32() });
@@ -49,7 +63,11 @@ impl Cnn {
             .collect();
         let mut model = Model::new(shape, path);
         model.take(&parameters);
-        Ok(Self { entry, shape, path, model })
+        let exact = |crop: &_| model.means(&mut Tape::default(), crop);
+        let gpu = gpus
+            .wanted()
+            .then(|| Means::new(gpus, &entry.sha256, (shape, &parameters), &exact));
+        Ok(Self { entry, shape, path, model, gpu })
     }
 
     /// Its name in the manifest.
@@ -72,6 +90,16 @@ impl Cnn {
         self.path
     }
 
+    /// What computed it last, or would: GPUs, or the CPU and why no GPU does where one was asked
+    /// for.
+    pub fn device(&self) -> String {
+        match self.gpu.as_ref().map(Means::device) {
+            None => format!("cpu {}", self.path),
+            Some(Ok(gpus)) => gpus,
+            Some(Err(why)) => format!("cpu {} (no GPU: {why})", self.path),
+        }
+    }
+
     /// Names of its features, `cnn_000` and on, in order.
     pub fn names(&self) -> Vec<String> {
         self.shape.feature_names()
@@ -81,7 +109,11 @@ impl Cnn {
     ///
     /// Fails when the mask has another shape than the volume, or marks nothing.
     pub fn features(&self, volume: &Volume, mask: &Mask) -> Result<Features, NetError> {
-        let values = self.model.describe(&mut Tape::default(), &Bleed::cut(volume, mask)?);
+        let bleed = Bleed::cut(volume, mask)?;
+        let values = match self.gpu.as_ref().and_then(|gpu| gpu.of(&shown(&bleed))) {
+            Some(means) => pooled(&means, &bleed),
+            None => self.model.describe(&mut Work::default(), &bleed)?,
+        };
         // As many values as names, and no name twice: the shape gives both.
         Features::new(self.names(), values).map_err(|error| NetError::Arithmetic(error.into()))
     }

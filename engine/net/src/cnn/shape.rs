@@ -51,6 +51,11 @@ impl CnnShape {
         self.tensors().iter().map(|(_, dims)| dims.iter().product::<usize>()).sum()
     }
 
+    /// Number of parameters before the fully connected layer.
+    pub(crate) fn n_convolved(self) -> usize {
+        self.n_parameters() - ANSWERS * (self.n_features() + 1)
+    }
+
     /// Every tensor by name with its shape: convolutions `(out, in, y, x)`, the fully connected
     /// layer `(out, in)` and last, biases `(out)`.
     pub(crate) fn tensors(self) -> Vec<(String, Vec<usize>)> {

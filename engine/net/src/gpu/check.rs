@@ -2,6 +2,7 @@
 
 use ndarray::Array2;
 
+use super::pool::Output;
 use crate::FRAME;
 
 /// A skull, brain, and two bleeds, `(y, x)`, windowed: edges and flat places in every level.
@@ -24,14 +25,20 @@ pub(super) fn known_slice() -> Array2<f32> {
     })
 }
 
-/// The largest difference of probabilities; infinite where one is no number.
-pub(super) fn difference(found: &[f32], expected: &Array2<f32>) -> f32 {
+/// The largest difference, of means to the largest of them; infinite where one is no number.
+pub(super) fn difference(found: &[f32], expected: &[f32], output: Output) -> f32 {
     if found.len() != expected.len() {
         return f32::INFINITY;
     }
     let apart = |(found, expected): (&f32, &f32)| (found - expected).abs();
     let apart = found.iter().zip(expected).map(apart);
-    apart.fold(0.0, |most, d| if d.is_nan() { f32::INFINITY } else { most.max(d) })
+    let most =
+        apart.fold(0.0, |most: f32, d| if d.is_nan() { f32::INFINITY } else { most.max(d) });
+    let scale = match output {
+        Output::Probability => 1.0,
+        Output::Means(_) => expected.iter().fold(f32::MIN_POSITIVE, |top, v| top.max(v.abs())),
+    };
+    most / scale
 }
 
 #[cfg(test)]
@@ -45,12 +52,17 @@ mod tests {
         network.probability_of_slice(known_slice().view()).unwrap()
     }
 
+    fn apart(found: &Array2<f32>, expected: &Array2<f32>) -> f32 {
+        let flat = |map: &Array2<f32>| map.iter().copied().collect::<Vec<_>>();
+        difference(&flat(found), &flat(expected), Output::Probability)
+    }
+
     #[test]
     fn a_path_in_bf16_passes_and_a_network_that_is_another_does_not() {
         for path in Path::ALL.into_iter().filter(|path| path.is_available() && path.is_bf16()) {
             for name in ["unet-w16", "unet-w32"] {
                 let (found, expected) = (on(name, path), on(name, Path::fastest_f32()));
-                let apart = difference(found.as_slice().unwrap(), &expected);
+                let apart = apart(&found, &expected);
                 println!("{name} on {path}: {apart}");
                 assert!(apart < super::super::GpuPrecision::Bf16.allowed(), "{apart}");
                 let blood = expected.iter().filter(|&&p| p >= 0.5).count();
@@ -59,13 +71,15 @@ mod tests {
         }
         let (found, expected) =
             (on("unet-w16", Path::fastest_f32()), on("unet-w32", Path::fastest_f32()));
-        assert!(difference(found.as_slice().unwrap(), &expected) > 0.1);
+        assert!(apart(&found, &expected) > 0.1);
     }
 
     #[test]
     fn what_is_no_number_is_not_close() {
-        let expected = Array2::from_elem((1, 2), 0.5);
-        assert!(difference(&[0.5, f32::NAN], &expected).is_infinite());
-        assert!(difference(&[0.5], &expected).is_infinite());
+        let of = |found: &[f32]| difference(found, &[0.5, 0.5], Output::Probability);
+        assert!(of(&[0.5, f32::NAN]).is_infinite());
+        assert!(of(&[0.5]).is_infinite());
+        let means = difference(&[90.0, 1.0], &[100.0, 0.0], Output::Means(2));
+        assert!((means - 0.1).abs() < 1e-6, "{means}");
     }
 }

@@ -39,10 +39,10 @@ pub(super) fn describe(
     Description { steps, channels: channels(0) as usize, parameters }
 }
 
-/// Bytes of maps that a slice of `dim`, `(y, x)`, needs at most while it is computed, in numbers
+/// Bytes of maps that an image of `dim`, `(y, x)`, needs at most while it is computed, in numbers
 /// of `bytes`: what is still to be read, and four times what is written (sums, with bias,
 /// rectified; cuDNN's own room).
-pub(super) fn bytes_a_slice(plan: &Plan, dim: (usize, usize), bytes: usize) -> usize {
+pub(super) fn bytes_an_image(plan: &Plan, dim: (usize, usize), bytes: usize) -> usize {
     let size = |slot: usize| {
         let (y, x) = plan.dim(slot, dim);
         plan.slots[slot].groups.iter().sum::<usize>() * y * x * bytes
@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn the_shipped_networks_need_less_than_half_a_gigabyte_a_slice() {
         let bytes = |width, bytes| {
-            bytes_a_slice(&Plan::unet(Shape::new(width, 4).unwrap()), (FRAME, FRAME), bytes)
+            bytes_an_image(&Plan::unet(Shape::new(width, 4).unwrap()), (FRAME, FRAME), bytes)
         };
         assert_eq!(bytes(32, 2) * 2, bytes(32, 4));
         assert!((100 << 20..256 << 20).contains(&bytes(32, 2)), "{}", bytes(32, 2));

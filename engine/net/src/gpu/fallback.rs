@@ -5,13 +5,13 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use ichor_core::{Grid, Head, PixelSpacing, Volume};
+use ichor_core::{Grid, Head, Mask, PixelSpacing, Volume};
 use ichor_cuda::{FILE, Library};
 use ndarray::{Array3, s};
 
 use super::{Devices, GpuPrecision, Gpus};
-use crate::Network;
 use crate::golden::{drawn_head, shipped};
+use crate::{Cnn, Network};
 
 /// Faults of `stand_in.c`, by their place in its list.
 const FAULTS: [&str; 9] = [
@@ -148,7 +148,7 @@ fn what_the_library_lacks_is_named() {
 
 #[test]
 fn a_device_with_other_numbers_is_refused() {
-    check_built("none", "wrong", "a known slice differs by ");
+    check_built("none", "wrong", "a known image differs by ");
 }
 
 #[test]
@@ -190,4 +190,42 @@ fn devices_share_the_slices_and_workers_share_the_devices() {
         }
     });
     assert_eq!(workers[0].device(), "cuda Stand-in 0 + Stand-in 1 f32");
+}
+
+#[test]
+fn the_second_branch_runs_on_a_device_and_falls_back_alike() {
+    let (volume, _) = volume();
+    let blood = Array3::from_shape_fn(volume.dim(), |(z, y, x)| {
+        z != 1 && y.abs_diff(120) + x.abs_diff(150) < 30
+    });
+    let mask = Mask::new(blood, volume.grid()).unwrap();
+    let cnn = |gpus: &Gpus| Cnn::load_on(&[shipped()], "cnn-w16", None, gpus).unwrap();
+    let alone = cnn(&Gpus::none());
+    let expected = alone.features(&volume, &mask).unwrap();
+
+    let host = Host::new("none", "none");
+    let on_device = cnn(&host.gpus(Devices::Auto));
+    let found = on_device.features(&volume, &mask).unwrap();
+    assert_eq!(on_device.device(), "cuda Stand-in 0 + Stand-in 1 f32");
+    for (found, expected) in found.values().iter().zip(expected.values()) {
+        assert!(
+            (found - expected).abs() < 1e-4 * (1.0 + expected.abs()),
+            "{found}, {expected}"
+        );
+    }
+    let (p, q) = (on_device.probability(&volume, &mask), alone.probability(&volume, &mask));
+    assert!((p.unwrap() - q.unwrap()).abs() < 1e-4);
+
+    let host = Host::new("none", "third");
+    let failing = cnn(&host.gpus(Devices::These(vec![0])));
+    assert_eq!(failing.device(), "cuda Stand-in 0 f32", "it passed the known crop");
+    assert_eq!(failing.features(&volume, &mask).unwrap(), expected);
+    let said = failing.device();
+    let words = "(no GPU: cuda Stand-in 0 f32 failed: ";
+    assert!(said.starts_with("cpu ") && said.contains(words), "{said}");
+
+    let absent = cnn(&Host::new("no device", "none").gpus(Devices::Auto));
+    assert_eq!(absent.features(&volume, &mask).unwrap(), expected);
+    let said = absent.device();
+    assert!(said.ends_with("(no GPU: the NVIDIA driver finds no GPU)"), "{said}");
 }

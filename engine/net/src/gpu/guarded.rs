@@ -1,12 +1,15 @@
 //! A network on GPUs with the CPU behind them.
 
+use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use ndarray::Array2;
+
 use super::check::known_slice;
-use super::describe::{bytes_a_slice, describe};
+use super::describe::{bytes_an_image, describe};
 use super::devices::Gpus;
-use super::pool::{Pool, Task};
+use super::pool::{Image, Output, Pool, Task};
 use crate::forward::{Done, Forward, Slices};
 use crate::plan::Plan;
 use crate::{FRAME, NetError};
@@ -31,17 +34,22 @@ impl Guarded {
         key: &str,
         (plan, tensors, parameters): (&Plan, &Tensors, Vec<f32>),
         cpu: Box<dyn Forward>,
-        exact: &dyn Fn() -> Result<ndarray::Array2<f32>, NetError>,
+        exact: &dyn Fn() -> Result<Array2<f32>, NetError>,
     ) -> Result<Self, NetError> {
         let mut failed = None;
         let pool = gpus.pool(key, |precision| Task {
             network: describe(plan, tensors, parameters),
+            output: Output::Probability,
             precision,
-            bytes_a_slice: bytes_a_slice(plan, (FRAME, FRAME), precision.bytes()),
-            expected: exact().unwrap_or_else(|error| {
-                failed = Some(error);
-                ndarray::Array2::zeros((0, 0))
-            }),
+            bytes_an_image: bytes_an_image(plan, (FRAME, FRAME), precision.bytes()),
+            known: image(&known_slice()),
+            expected: exact().map_or_else(
+                |error| {
+                    failed = Some(error);
+                    Vec::new()
+                },
+                |map| map.iter().copied().collect(),
+            ),
         });
         if let Some(error) = failed {
             return Err(error);
@@ -54,13 +62,18 @@ impl Guarded {
     }
 
     /// The slice that `exact` computes.
-    pub(crate) fn known_slice() -> ndarray::Array2<f32> {
+    pub(crate) fn known_slice() -> Array2<f32> {
         known_slice()
     }
 
     fn say(&self, device: String) {
         *self.device.lock().unwrap_or_else(PoisonError::into_inner) = device;
     }
+}
+
+/// A slice as devices are shown it.
+fn image(windowed: &Array2<f32>) -> Image {
+    Image { pixels: windowed.iter().copied().collect(), dim: windowed.dim() }
 }
 
 /// The CPU in the place of a GPU.
@@ -83,11 +96,21 @@ impl Forward for Guarded {
 
     fn run(&self, slices: &Slices<'_>, done: &mut Done<'_>) -> Result<(), NetError> {
         let Ok(pool) = &self.pool else { return self.cpu.run(slices, done) };
-        match pool.run(slices.n, &|index| (slices.make)(index).windowed) {
+        let dims = RefCell::new(Vec::with_capacity(slices.n));
+        let shown = |index| {
+            let windowed = (slices.make)(index).windowed;
+            dims.borrow_mut().push(windowed.dim());
+            image(&windowed)
+        };
+        match pool.run(slices.n, &shown) {
             Ok(computed) => {
                 self.say(pool.name().to_owned());
-                for (index, probability) in computed.into_iter().enumerate() {
-                    if let ControlFlow::Break(()) = done(index, probability) {
+                let computed = computed.into_iter().zip(dims.into_inner());
+                for (index, (flat, (y, x))) in computed.enumerate() {
+                    // As many numbers as pixels were shown.
+                    let map =
+                        Array2::from_shape_fn((y, x), |(row, column)| flat[row * x + column]);
+                    if let ControlFlow::Break(()) = done(index, map) {
                         break;
                     }
                 }

@@ -1,8 +1,8 @@
-//! Devices and the slices that wait for them, whichever study they are from.
+//! Devices and the images that wait for them, whichever study they are from.
 //!
 //! Each device has a thread, which owns the network there. It takes what waits, up to a batch, and
-//! fills the batch up with air, so that a slice is computed alike whatever waits beside it. Several
-//! users share one device in this way, and several devices share one user's slices.
+//! fills the batch up with air, so that an image is computed alike whatever waits beside it. Several
+//! users share one device in this way, and several devices share one user's images.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{self, Sender};
@@ -11,37 +11,57 @@ use std::thread;
 use std::time::Duration;
 
 use ichor_cuda::{Description, Library, Loaded};
-use ndarray::Array2;
 
 use super::GpuPrecision;
-use super::check::{difference, known_slice};
+use super::check::difference;
 
-/// Slices of a batch, where the memory is there.
+/// Images of a batch, where the memory is there.
 const BATCH: usize = 8;
 /// Part of the free memory that a batch may take.
 const SHARE: u64 = 2;
 /// A device that does not answer for this long is given up; less than a study's lease.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// What the network is shown.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Image {
+    /// `(channel, y, x)`.
+    pub(super) pixels: Vec<f32>,
+    /// Rows and columns.
+    pub(super) dim: (usize, usize),
+}
+
+/// What comes out of the network for an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Output {
+    /// A logit a pixel, handed on as its probability.
+    Probability,
+    /// The mean of each of so many last maps.
+    Means(usize),
+}
+
 /// What the devices are to compute.
 pub(super) struct Task {
     pub(super) network: Description,
+    pub(super) output: Output,
     pub(super) precision: GpuPrecision,
-    pub(super) bytes_a_slice: usize,
-    /// The known slice by the CPU, in f32.
-    pub(super) expected: Array2<f32>,
+    pub(super) bytes_an_image: usize,
+    /// What a device computes before it is believed.
+    pub(super) known: Image,
+    /// The same by the CPU, in f32.
+    pub(super) expected: Vec<f32>,
 }
 
-/// One slice on its way.
+/// One image on its way.
 struct Waiting {
     index: usize,
-    windowed: Array2<f32>,
-    answer: Sender<Option<(usize, Array2<f32>)>>,
+    image: Image,
+    answer: Sender<Option<(usize, Vec<f32>)>>,
 }
 
 #[derive(Default)]
 struct Queue {
-    slices: VecDeque<Waiting>,
+    images: VecDeque<Waiting>,
     /// Devices that still answer.
     n_alive: usize,
     closed: bool,
@@ -66,7 +86,7 @@ impl Shared {
         queue.n_alive = queue.n_alive.saturating_sub(n);
         queue.failure = Some(why);
         if queue.n_alive == 0 {
-            queue.slices.clear();
+            queue.images.clear();
         }
     }
 }
@@ -104,7 +124,7 @@ impl Pool {
                 Ok((loaded, batch)) => {
                     shared.lock().n_alive += 1;
                     drop(opened.send(Ok(())));
-                    serve(loaded, batch, &shared);
+                    serve(loaded, (batch, task.output), &shared);
                 }
             });
             match opening.recv().unwrap_or_else(|_| Err("its thread ended".to_owned())) {
@@ -125,27 +145,27 @@ impl Pool {
         &self.name
     }
 
-    /// Probabilities of `slices` in their order; fails with the reason of a device.
+    /// What comes out for each of `n` images, in their order; fails with the reason of a device.
     pub(super) fn run(
         &self,
         n: usize,
-        make: &dyn Fn(usize) -> Array2<f32>,
-    ) -> Result<Vec<Array2<f32>>, String> {
+        make: &dyn Fn(usize) -> Image,
+    ) -> Result<Vec<Vec<f32>>, String> {
         let (answer, answers) = mpsc::channel();
         for index in 0..n {
-            let slice = Waiting { index, windowed: make(index), answer: answer.clone() };
+            let waiting = Waiting { index, image: make(index), answer: answer.clone() };
             let mut queue = self.shared.lock();
             if queue.n_alive == 0 {
                 return Err(failure(&queue));
             }
-            queue.slices.push_back(slice);
+            queue.images.push_back(waiting);
             self.shared.came.notify_one();
         }
         drop(answer);
-        let mut out = vec![Array2::zeros((0, 0)); n];
+        let mut out = vec![Vec::new(); n];
         for _ in 0..n {
             match answers.recv_timeout(PATIENCE) {
-                Ok(Some((index, probability))) => out[index] = probability,
+                Ok(Some((index, computed))) => out[index] = computed,
                 Err(mpsc::RecvTimeoutError::Timeout) => {
                     let why = format!("no answer in {} s", PATIENCE.as_secs());
                     self.shared.lose(usize::MAX, why.clone());
@@ -169,47 +189,46 @@ fn failure(queue: &Queue) -> String {
     queue.failure.clone().unwrap_or_else(|| "its thread ended".to_owned())
 }
 
-/// Puts the network on a device and holds it against the CPU; gives the slices of a batch.
+/// Puts the network on a device and holds it against the CPU; gives the images of a batch.
 fn open(library: &Library, index: u16, task: &Task) -> Result<(Loaded, usize), String> {
     let words = |absent: ichor_cuda::Absent| absent.to_string();
     let (free, _) = library.memory(i32::from(index)).map_err(words)?;
     let mut batch = BATCH;
-    while batch > 1 && (batch * task.bytes_a_slice) as u64 > free / SHARE {
+    while batch > 1 && (batch * task.bytes_an_image) as u64 > free / SHARE {
         batch /= 2;
     }
     let loaded = library.load(i32::from(index), &task.network, task.precision.code());
     let mut loaded = loaded.map_err(words)?;
-    let computed = compute(&mut loaded, batch, &[known_slice()])?;
+    let computed = compute(&mut loaded, (batch, task.output), &[&task.known])?;
     let apart = computed
         .first()
-        .and_then(|p| p.as_slice())
-        .map_or(f32::INFINITY, |found| difference(found, &task.expected));
+        .map_or(f32::INFINITY, |found| difference(found, &task.expected, task.output));
     let allowed = task.precision.allowed();
     if apart <= allowed {
         Ok((loaded, batch))
     } else {
         Err(format!(
-            "a known slice differs by {apart:.1e} from the CPU's, allowed in {} are {allowed:.0e}",
+            "a known image differs by {apart:.1e} from the CPU's, allowed in {} are {allowed:.0e}",
             task.precision.name()
         ))
     }
 }
 
 /// Works until the pool closes or the device fails.
-fn serve(mut loaded: Loaded, batch: usize, shared: &Shared) {
+fn serve(mut loaded: Loaded, (batch, output): (usize, Output), shared: &Shared) {
     while let Some(taken) = take(batch, shared) {
-        let slices: Vec<Array2<f32>> = taken.iter().map(|w| w.windowed.clone()).collect();
-        match compute(&mut loaded, batch, &slices) {
+        let images: Vec<&Image> = taken.iter().map(|waiting| &waiting.image).collect();
+        match compute(&mut loaded, (batch, output), &images) {
             Ok(computed) => {
-                for (slice, probability) in taken.into_iter().zip(computed) {
+                for (waiting, computed) in taken.into_iter().zip(computed) {
                     // Nobody may be waiting any more.
-                    drop(slice.answer.send(Some((slice.index, probability))));
+                    drop(waiting.answer.send(Some((waiting.index, computed))));
                 }
             }
             Err(why) => {
                 shared.lose(1, why);
-                for slice in taken {
-                    drop(slice.answer.send(None));
+                for waiting in taken {
+                    drop(waiting.answer.send(None));
                 }
                 return;
             }
@@ -217,22 +236,22 @@ fn serve(mut loaded: Loaded, batch: usize, shared: &Shared) {
     }
 }
 
-/// Waits for slices; takes up to a batch of one size. None when the pool is closed.
+/// Waits for images; takes up to a batch of one size. None when the pool is closed.
 fn take(batch: usize, shared: &Shared) -> Option<Vec<Waiting>> {
     let mut queue = shared.lock();
     loop {
         if queue.closed {
             return None;
         }
-        if let Some(first) = queue.slices.pop_front() {
+        if let Some(first) = queue.images.pop_front() {
             let mut taken = vec![first];
             while taken.len() < batch {
-                match queue.slices.pop_front() {
-                    Some(next) if next.windowed.dim() == taken[0].windowed.dim() => {
+                match queue.images.pop_front() {
+                    Some(next) if next.image.dim == taken[0].image.dim => {
                         taken.push(next);
                     }
                     Some(other) => {
-                        queue.slices.push_front(other);
+                        queue.images.push_front(other);
                         break;
                     }
                     None => break,
@@ -244,27 +263,29 @@ fn take(batch: usize, shared: &Shared) -> Option<Vec<Waiting>> {
     }
 }
 
-/// Probabilities of up to a batch of slices of one size, filled up with air.
+/// What comes out for up to a batch of images of one size, filled up with air.
 fn compute(
     loaded: &mut Loaded,
-    batch: usize,
-    slices: &[Array2<f32>],
-) -> Result<Vec<Array2<f32>>, String> {
-    let Some((y, x)) = slices.first().map(Array2::dim) else { return Ok(Vec::new()) };
-    let mut pixels = vec![0.0; batch * y * x];
-    for (to, slice) in pixels.chunks_exact_mut(y * x).zip(slices) {
-        to.iter_mut().zip(slice).for_each(|(to, from)| *to = *from);
+    (batch, output): (usize, Output),
+    images: &[&Image],
+) -> Result<Vec<Vec<f32>>, String> {
+    let Some(first) = images.first() else { return Ok(Vec::new()) };
+    let (y, x) = first.dim;
+    let mut pixels = vec![0.0; batch * first.pixels.len()];
+    for (to, image) in pixels.chunks_exact_mut(first.pixels.len()).zip(images) {
+        to.copy_from_slice(&image.pixels);
     }
-    let mut out = vec![0.0; pixels.len()];
-    loaded.forward(&pixels, [batch, y, x], &mut out, 0).map_err(|absent| absent.to_string())?;
-    let sigmoid = |logit: f32| 1.0 / (1.0 + (-logit).exp());
-    let of = |index: usize| {
-        Array2::from_shape_fn((y, x), |(row, column)| {
-            sigmoid(out[(index * y + row) * x + column])
-        })
+    let n_out = match output {
+        Output::Probability => y * x,
+        Output::Means(n) => n,
     };
-    if out.iter().any(|logit| !logit.is_finite()) {
-        return Err("the device gave logits that are no numbers".to_owned());
+    let mut out = vec![0.0; batch * n_out];
+    loaded.forward(&pixels, [batch, y, x], &mut out, 0).map_err(|absent| absent.to_string())?;
+    if out.iter().any(|number| !number.is_finite()) {
+        return Err("the device gave what are no numbers".to_owned());
     }
-    Ok((0..slices.len()).map(of).collect())
+    if output == Output::Probability {
+        out.iter_mut().for_each(|logit| *logit = 1.0 / (1.0 + (-*logit).exp()));
+    }
+    Ok(out.chunks_exact(n_out).take(images.len()).map(<[f32]>::to_vec).collect())
 }

@@ -1,8 +1,7 @@
 //! The segmentation network under training on a device, in f32.
 //!
 //! Loss, update, schedule, checkpoint and validation stay where they are; the device gives logits
-//! and gradients. A slice at a time: what one slice adds to the gradient hangs on it alone, as on
-//! the CPU.
+//! and gradients, slices of one size in one call.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,7 +15,7 @@ use super::describe::describe;
 use crate::NetError;
 use crate::plan::Plan;
 use crate::shape::Shape;
-use crate::train::model::Trainable;
+use crate::train::model::{Batched, Trainable};
 
 /// A network on a device, before its first parameters.
 pub(crate) struct OnGpu {
@@ -25,6 +24,14 @@ pub(crate) struct OnGpu {
     /// What the last parameters met; told by the next call that can fail.
     taken: Result<(), Absent>,
     n_kept: AtomicUsize,
+    /// Of the last batch, the places of the slices of each size; group `n` is kept under `n + 1`.
+    groups: Mutex<Vec<Group>>,
+}
+
+/// Slices of one size.
+struct Group {
+    dim: (usize, usize),
+    places: Vec<usize>,
 }
 
 impl OnGpu {
@@ -39,11 +46,26 @@ impl OnGpu {
         let parameters = vec![0.0; shape.n_parameters()];
         let network = describe(&Plan::unet(shape), &shape.tensors(), parameters);
         let loaded = Mutex::new(library.load(device, &network, F32)?);
-        Ok(Self { loaded, shape, taken: Ok(()), n_kept: AtomicUsize::new(0) })
+        Ok(Self {
+            loaded,
+            shape,
+            taken: Ok(()),
+            n_kept: AtomicUsize::new(0),
+            groups: Mutex::default(),
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Loaded> {
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Fails where the network cannot halve the sides of a slice often enough.
+    fn fits(&self, (y, x): (usize, usize)) -> Result<(), NetError> {
+        let multiple = self.shape.multiple();
+        if [y, x].iter().any(|&side| side == 0 || !side.is_multiple_of(multiple)) {
+            return Err(NetError::SliceShape { y, x, multiple });
+        }
+        Ok(())
     }
 }
 
@@ -71,10 +93,7 @@ impl Trainable for OnGpu {
     ) -> Result<Array2<f32>, NetError> {
         self.taken.clone()?;
         let (y, x) = pixels.dim();
-        let multiple = self.shape.multiple();
-        if [y, x].iter().any(|&side| side == 0 || !side.is_multiple_of(multiple)) {
-            return Err(NetError::SliceShape { y, x, multiple });
-        }
+        self.fits((y, x))?;
         let pixels: Vec<f32> = pixels.iter().copied().collect();
         let mut logits = vec![0.0; y * x];
         self.lock().forward(&pixels, [1, y, x], &mut logits, *kept)?;
@@ -89,6 +108,58 @@ impl Trainable for OnGpu {
     ) -> Result<(), NetError> {
         let by_logits: Vec<f32> = by_logits.iter().copied().collect();
         Ok(self.lock().gradient(*kept, &by_logits, gradient)?)
+    }
+
+    fn batched(&self) -> Option<&dyn Batched> {
+        Some(self)
+    }
+}
+
+impl Batched for OnGpu {
+    fn logits(&self, pixels: &[ArrayView2<'_, f32>]) -> Result<Vec<Array2<f32>>, NetError> {
+        self.taken.clone()?;
+        let mut groups: Vec<Group> = Vec::new();
+        for (place, dim) in pixels.iter().map(ArrayView2::dim).enumerate() {
+            self.fits(dim)?;
+            match groups.iter_mut().find(|group| group.dim == dim) {
+                Some(group) => group.places.push(place),
+                None => groups.push(Group { dim, places: vec![place] }),
+            }
+        }
+        let mut all = vec![Array2::zeros((0, 0)); pixels.len()];
+        let mut loaded = self.lock();
+        for (number, Group { dim: (y, x), places }) in groups.iter().enumerate() {
+            let shown: Vec<f32> =
+                places.iter().flat_map(|&place| pixels[place].iter().copied()).collect();
+            let mut out = vec![0.0; shown.len()];
+            loaded.forward(&shown, [places.len(), *y, *x], &mut out, number + 1)?;
+            for (&place, of_slice) in places.iter().zip(out.chunks_exact(y * x)) {
+                all[place] =
+                    Array2::from_shape_fn((*y, *x), |(row, column)| of_slice[row * x + column]);
+            }
+        }
+        drop(loaded);
+        *self.groups.lock().unwrap_or_else(PoisonError::into_inner) = groups;
+        Ok(all)
+    }
+
+    fn gradient(
+        &self,
+        by_logits: &[Array2<f32>],
+        gradient: &mut [f32],
+    ) -> Result<(), NetError> {
+        gradient.fill(0.0);
+        let mut part = vec![0.0; gradient.len()];
+        let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        for (number, group) in groups.iter().enumerate() {
+            let of_group = group.places.iter().flat_map(|&place| by_logits[place].iter());
+            let of_group: Vec<f32> = of_group.copied().collect();
+            self.lock().gradient(number + 1, &of_group, &mut part)?;
+            for (sum, part) in gradient.iter_mut().zip(&part) {
+                *sum += part;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -144,9 +215,48 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_of_several_sizes_adds_up_to_its_slices() {
+        let mut model = on_candle(4, 2);
+        let parameters: Vec<f32> = (0..model.n_parameters()).map(|i| noise(i) * 0.4).collect();
+        model.take(&parameters);
+        let slice = |at: usize, dim: (usize, usize)| {
+            Array2::from_shape_fn(dim, |(y, x)| noise(7919 * at + 64 * y + x) + 0.5)
+        };
+        let dims = [(16, 8), (8, 8), (16, 8), (8, 12)];
+        let slices: Vec<_> =
+            dims.into_iter().enumerate().map(|(at, dim)| slice(at, dim)).collect();
+        let by_logits: Vec<_> =
+            slices.iter().map(|slice| slice.mapv(|pixel| 0.1 * pixel - 0.03)).collect();
+        let whole = model.batched().unwrap();
+        let views: Vec<_> = slices.iter().map(|slice| slice.view()).collect();
+        let logits = whole.logits(&views).unwrap();
+        let mut gradient = vec![f32::NAN; parameters.len()];
+        whole.gradient(&by_logits, &mut gradient).unwrap();
+
+        let mut sum = vec![0.0_f32; parameters.len()];
+        for (at, slice) in slices.iter().enumerate() {
+            let (mut work, mut part) = (model.work(), vec![0.0; parameters.len()]);
+            let alone = Trainable::logits(&model, &mut work, slice.view()).unwrap();
+            for (found, expected) in logits[at].iter().zip(&alone) {
+                assert!((found - expected).abs() < 1e-5, "{at}: {found}, {expected}");
+            }
+            let back = by_logits[at].view();
+            Trainable::gradient(&model, &mut work, back, &mut part).unwrap();
+            sum.iter_mut().zip(&part).for_each(|(sum, part)| *sum += part);
+        }
+        let most = sum.iter().fold(0.0, |most: f32, v| most.max(v.abs()));
+        for (found, expected) in gradient.iter().zip(&sum) {
+            assert!((found - expected).abs() < 1e-5 * (1.0 + most), "{found}, {expected}");
+        }
+        let odd = Array2::zeros((8, 6));
+        assert!(whole.logits(&[views[0], odd.view()]).is_err());
+    }
+
+    #[test]
     fn a_slice_that_cannot_be_halved_is_refused() {
         let model = on_candle(2, 2);
-        let refused = model.logits(&mut model.work(), Array2::zeros((8, 6)).view());
+        let refused =
+            Trainable::logits(&model, &mut model.work(), Array2::zeros((8, 6)).view());
         assert!(matches!(refused, Err(NetError::SliceShape { multiple: 4, .. })));
     }
 }

@@ -37,4 +37,20 @@ pub(crate) trait Trainable: Sync {
         by_logits: ArrayView2<'_, f32>,
         gradient: &mut [f32],
     ) -> Result<(), NetError>;
+
+    /// The same of a whole batch at once, where that is what computes it fastest.
+    fn batched(&self) -> Option<&dyn Batched> {
+        None
+    }
+}
+
+/// A network that takes a batch whole. What a sample adds is the same alone.
+pub(crate) trait Batched: Sync {
+    /// Logits of every sample, in order; keeps what [`Batched::gradient`] needs.
+    fn logits(&self, pixels: &[ArrayView2<'_, f32>]) -> Result<Vec<Array2<f32>>, NetError>;
+
+    /// Gradient of the loss by every parameter, summed over the samples, from its gradients by the
+    /// logits of the last [`Batched::logits`]; overwrites `gradient`.
+    fn gradient(&self, by_logits: &[Array2<f32>], gradient: &mut [f32])
+    -> Result<(), NetError>;
 }

@@ -2,13 +2,16 @@
 
 use std::path::Path;
 
+use ndarray::Array2;
+
+use super::augment::Sample;
 use super::batch;
 use super::checkpoint::Owner;
 use super::course::{Course, Loop, Progress, State};
 use super::examples::Examples;
 use super::lanes::{Lane, side_by_side};
 use super::loss::Sums;
-use super::model::Trainable;
+use super::model::{Batched, Trainable};
 use super::recipe::Recipe;
 use super::validate::{Validation, validate};
 use crate::NetError;
@@ -95,6 +98,9 @@ impl<M: Trainable> Slices<'_, M> {
     /// Leaves in each lane its part of the gradient of batch `step`; gives the batch's loss.
     fn gradients(&mut self, step: usize) -> Result<f64, NetError> {
         let Job { recipe, examples, threads, .. } = *self.job;
+        if let Some(whole) = self.model.batched() {
+            return whole_batch(self.job, &mut self.lanes, step, whole);
+        }
         let (bce, model) = (recipe.bce, &self.model);
         side_by_side(&mut self.lanes, threads, |slot, lane| {
             let sample = batch::sample(examples, recipe, step, slot);
@@ -115,6 +121,39 @@ impl<M: Trainable> Slices<'_, M> {
         })?;
         Ok(sums.loss(bce))
     }
+}
+
+/// The same for a network that takes the batch whole: all of the gradient lies in the first lane.
+fn whole_batch<W: Send>(
+    job: &Job<'_>,
+    lanes: &mut [Lane<W>],
+    step: usize,
+    model: &dyn Batched,
+) -> Result<f64, NetError> {
+    let Job { recipe, examples, threads, .. } = *job;
+    side_by_side(lanes, threads, |slot, lane| {
+        let sample = batch::sample(examples, recipe, step, slot);
+        lane.taken = Some((sample, Array2::zeros((0, 0))));
+        lane.gradient.fill(0.0);
+        Ok(())
+    })?;
+    let samples: Vec<Sample> =
+        lanes.iter_mut().filter_map(|lane| lane.taken.take()).map(|(s, _)| s).collect();
+    let pixels: Vec<_> = samples.iter().map(|sample| sample.pixels.view()).collect();
+    let logits = model.logits(&pixels)?;
+    let mut sums = Sums::default();
+    for (logits, sample) in logits.iter().zip(&samples) {
+        sums.add(Sums::of(logits, sample));
+    }
+    let by_logits: Vec<Array2<f32>> = logits
+        .iter()
+        .zip(&samples)
+        .map(|(logits, sample)| sums.by_logits(recipe.bce, logits, sample))
+        .collect();
+    if let Some(first) = lanes.first_mut() {
+        model.gradient(&by_logits, &mut first.gradient)?;
+    }
+    Ok(sums.loss(recipe.bce))
 }
 
 #[cfg(test)]

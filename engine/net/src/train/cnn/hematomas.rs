@@ -7,21 +7,20 @@ use super::cases::{CnnCase, CnnCases};
 use super::recipe::CnnRecipe;
 use super::validation::CnnValidation;
 use crate::NetError;
-use crate::cnn::model::{Model, Work};
-use crate::cpu::gradient::Tape;
+use crate::cnn::model::Answering;
 use crate::train::course::Course;
 use crate::train::lanes::side_by_side;
 use crate::train::random::{Random, Stream};
 
 /// The network under training and what it learns from.
-pub(super) struct Hematomas<'a> {
+pub(super) struct Hematomas<'a, M: Answering> {
     recipe: &'a CnnRecipe,
     cases: &'a CnnCases,
     threads: usize,
-    model: Model,
+    model: M,
     slots: Vec<Slot>,
     /// Buffers that no thread uses; what they hold does not matter.
-    idle: Mutex<Vec<Work>>,
+    idle: Mutex<Vec<M::Work>>,
 }
 
 /// One hematoma of a batch.
@@ -30,12 +29,12 @@ struct Slot {
     gradient: Vec<f32>,
 }
 
-impl<'a> Hematomas<'a> {
+impl<'a, M: Answering> Hematomas<'a, M> {
     pub(super) fn new(
         recipe: &'a CnnRecipe,
         cases: &'a CnnCases,
         threads: usize,
-        model: Model,
+        model: M,
     ) -> Result<Self, NetError> {
         let n_parameters = recipe.shape()?.n_parameters();
         let slot = |_| Slot { loss: 0.0, gradient: vec![0.0; n_parameters] };
@@ -44,7 +43,7 @@ impl<'a> Hematomas<'a> {
     }
 }
 
-impl Course for Hematomas<'_> {
+impl<M: Answering> Course for Hematomas<'_, M> {
     type Validation = CnnValidation;
 
     fn gradient(
@@ -62,7 +61,7 @@ impl Course for Hematomas<'_> {
             let crops = augmented(case, recipe, &mut Random::keyed(Stream::Sample, &key));
             let mut work = lock(idle).pop().unwrap_or_default();
             let right = (case.expands, scale);
-            slot.loss = model.gradient(&mut work, &crops, right, &mut slot.gradient);
+            slot.loss = model.gradient(&mut work, &crops, right, &mut slot.gradient)?;
             lock(idle).push(work);
             Ok(())
         })?;
@@ -89,17 +88,17 @@ impl Course for Hematomas<'_> {
 }
 
 /// Probability of expansion of every case, as `model` stands.
-pub(super) fn probabilities(
-    model: &Model,
+pub(super) fn probabilities<M: Answering>(
+    model: &M,
     cases: &[CnnCase],
     threads: usize,
 ) -> Result<Vec<f64>, NetError> {
-    let idle: Mutex<Vec<Tape>> = Mutex::default();
+    let idle: Mutex<Vec<M::Work>> = Mutex::default();
     let mut found = vec![0.0; cases.len()];
     side_by_side(&mut found, threads, |place, found| {
-        let mut tape = lock(&idle).pop().unwrap_or_default();
-        *found = model.probability(&model.describe(&mut tape, &cases[place].bleed));
-        lock(&idle).push(tape);
+        let mut work = lock(&idle).pop().unwrap_or_default();
+        *found = model.probability(&model.describe(&mut work, &cases[place].bleed)?);
+        lock(&idle).push(work);
         Ok(())
     })?;
     Ok(found)

@@ -74,8 +74,9 @@ impl Cnn {
             cases.validation().len()
         ))?;
 
+        let gpus = settings.training_gpus();
         let trained = reported(&self.checkpoint, |progress| {
-            train_cnn(&recipe, &cases, &self.checkpoint, threads, progress)
+            train_cnn(&recipe, &cases, &self.checkpoint, threads, &gpus, progress)
         })?;
 
         let clinical = Cohort::clinical(self.reporting, REPORTING_SEED);

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use clap::Args;
-use ichor_net::{Example, Examples, Gpus, Recipe, Start, train_unet};
+use ichor_net::{Example, Examples, Recipe, Start, train_unet};
 
 use super::card::{Card, counted};
 use super::report::{reported, written};
@@ -60,12 +60,10 @@ impl Unet {
         print(&format!("pixels of a slice: {:.0} on average", mean_pixels(&examples)))?;
 
         let words = start.words.clone();
-        // A training is long: it goes to a GPU only where the command says so.
-        let none = Gpus::none();
-        let gpus = if settings.devices.is_empty() { &none } else { &*settings.gpus };
+        let gpus = settings.training_gpus();
         let threads = threads(self.threads);
         let trained = reported(&self.checkpoint, |progress| {
-            train_unet(&recipe, &examples, start, &self.checkpoint, threads, gpus, progress)
+            train_unet(&recipe, &examples, start, &self.checkpoint, threads, &gpus, progress)
         })?;
 
         let saved = trained.save(out)?;
