@@ -14,7 +14,7 @@ use crate::golden::{drawn_head, shipped};
 use crate::{Cnn, Network};
 
 /// Faults of `stand_in.c`, by their place in its list.
-const FAULTS: [&str; 9] = [
+const FAULTS: [&str; 10] = [
     "none",
     "no device",
     "old",
@@ -24,6 +24,7 @@ const FAULTS: [&str; 9] = [
     "no room",
     "third",
     "wrong",
+    "silent",
 ];
 
 /// A folder with a driver and a library.
@@ -163,6 +164,48 @@ fn a_device_that_fails_costs_the_study_a_second_run() {
     // Nor is it asked for the next one, nor by another worker.
     assert!(probability(&guarded) == probability(&alone), "{}", guarded.device());
     check(&gpus, "the device fell off the bus");
+}
+
+#[test]
+fn a_device_that_falls_silent_is_given_up_for_all() {
+    let host = Host::new("none", "silent");
+    let gpus = host.gpus(Devices::These(vec![0]));
+    let guarded = network(&gpus);
+    assert_eq!(guarded.device(), "cuda Stand-in 0 f32");
+    let began = std::time::Instant::now();
+    check(&gpus, "cuda Stand-in 0 f32 failed: no answer in 3 s");
+    // Who comes later does not wait again.
+    assert!(probability(&guarded) == probability(&network(&Gpus::none())));
+    assert!(began.elapsed() < std::time::Duration::from_secs(25), "{:?}", began.elapsed());
+}
+
+#[test]
+fn of_two_devices_one_that_vanishes_costs_its_studies_a_second_run() {
+    let host = Host::new("none", "third");
+    // Both devices count their calls together: the known slice of each, then one fails.
+    let gpus = host.gpus(Devices::Auto);
+    let workers = [network(&gpus), network(&gpus)];
+    assert_eq!(workers[0].device(), "cuda Stand-in 0 + Stand-in 1 f32");
+    let exact = Some(crate::Path::fastest_f32());
+    let expected = probability(&Network::load(&[shipped()], "unet-w16", exact).unwrap());
+    // The second run may be in bf16.
+    let close = |found: &Array3<f32>| {
+        let apart = |(a, b): (&f32, &f32)| (a - b).abs();
+        let most = found.iter().zip(&expected).map(apart).fold(0.0, f32::max);
+        assert!(most < GpuPrecision::Bf16.allowed(), "{most}");
+    };
+    std::thread::scope(|scope| {
+        let work = |worker| scope.spawn(move || probability(worker));
+        let found: Vec<_> = workers.iter().map(work).collect();
+        for found in found {
+            close(&found.join().unwrap());
+        }
+    });
+    let failed = |worker: &&Network| worker.device().contains("fell off the bus");
+    assert_eq!(workers.iter().filter(failed).count(), 1, "whose slice it was");
+    // The other device goes on for both.
+    close(&probability(&workers[0]));
+    assert_eq!(workers[0].device(), "cuda Stand-in 0 + Stand-in 1 f32");
 }
 
 #[test]

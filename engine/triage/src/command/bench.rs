@@ -84,7 +84,8 @@ impl Bench {
         let training = &self.training;
         let text = if training.train {
             let (size, batch) = (usize::from(training.size), usize::from(training.batch));
-            let timed = step::time(training.width, size, batch, runs)?;
+            let timed =
+                step::time(training.width, size, batch, runs, &settings.training_gpus())?;
             if self.json { json::step(&timed) } else { table::step(&timed) }
         } else if let Some(folder) = &self.study {
             let timed = study::time(&self.site(settings), &paths(settings), folder, runs)?;

@@ -80,7 +80,7 @@ pub(super) fn step(timed: &step::Timed) -> String {
     with_machine(json!({
         "training_step": {
             "width": step.width, "size": step.size, "batch": step.batch,
-            "threads": step.threads, "core_ms": timed.core_s * 1e3, "wall_ms": timed.wall_s * 1e3,
+            "threads": step.threads, "device": timed.device, "core_ms": timed.core_s * 1e3, "wall_ms": timed.wall_s * 1e3,
         },
         "runs": timed.runs,
     }))
