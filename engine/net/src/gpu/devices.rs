@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use ichor_cuda::interface::{BF16, F32};
 use ichor_cuda::{Absent, Driver, Library};
@@ -97,8 +98,13 @@ pub struct Gpus {
     precision: GpuPrecision,
     driver: PathBuf,
     folders: Vec<PathBuf>,
+    /// A device that does not answer for this long is given up.
+    patience: Duration,
     pools: Mutex<BTreeMap<String, Result<Arc<Pool>, String>>>,
 }
+
+/// Less than a study's lease.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Gpus {
     /// `devices`, computing in `precision`, by the library in the first of `folders` that has it.
@@ -118,7 +124,14 @@ impl Gpus {
         precision: GpuPrecision,
         folders: Vec<PathBuf>,
     ) -> Self {
-        Self { devices, precision, driver, folders, pools: Mutex::default() }
+        let (patience, pools) = (PATIENCE, Mutex::default());
+        Self { devices, precision, driver, folders, patience, pools }
+    }
+
+    /// With another patience.
+    #[cfg(test)]
+    pub(super) fn patient_for(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// Whether any is asked for.
@@ -184,7 +197,7 @@ impl Gpus {
     pub(super) fn pool(
         &self,
         key: &str,
-        task: impl FnOnce(GpuPrecision) -> Task,
+        task: impl FnOnce(GpuPrecision, Duration) -> Task,
     ) -> Result<Arc<Pool>, String> {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = pools.get(key) {
@@ -197,7 +210,7 @@ impl Gpus {
         let pool = opened.map_err(|absent| absent.to_string());
         let pool = pool.and_then(|(driver, library, numbers)| {
             let named = numbers.iter().map(|&n| (n, named(&driver, n))).collect();
-            Pool::open(&library, named, task(self.precision)).map(Arc::new)
+            Pool::open(&library, named, task(self.precision, self.patience)).map(Arc::new)
         });
         pools.insert(key.to_owned(), pool.clone());
         pool

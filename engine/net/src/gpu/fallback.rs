@@ -4,6 +4,7 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use ichor_core::{Grid, Head, Mask, PixelSpacing, Volume};
 use ichor_cuda::{FILE, Library};
@@ -169,14 +170,13 @@ fn a_device_that_fails_costs_the_study_a_second_run() {
 #[test]
 fn a_device_that_falls_silent_is_given_up_for_all() {
     let host = Host::new("none", "silent");
-    let gpus = host.gpus(Devices::These(vec![0]));
+    let gpus = host.gpus(Devices::These(vec![0])).patient_for(Duration::from_secs(3));
     let guarded = network(&gpus);
     assert_eq!(guarded.device(), "cuda Stand-in 0 f32");
-    let began = std::time::Instant::now();
     check(&gpus, "cuda Stand-in 0 f32 failed: no answer in 3 s");
-    // Who comes later does not wait again.
+    // Who comes later is told at once.
     assert!(probability(&guarded) == probability(&network(&Gpus::none())));
-    assert!(began.elapsed() < std::time::Duration::from_secs(25), "{:?}", began.elapsed());
+    assert!(guarded.device().contains("no answer in 3 s"), "{}", guarded.device());
 }
 
 #[test]

@@ -37,7 +37,8 @@ impl Guarded {
         exact: &dyn Fn() -> Result<Array2<f32>, NetError>,
     ) -> Result<Self, NetError> {
         let mut failed = None;
-        let pool = gpus.pool(key, |precision| Task {
+        let pool = gpus.pool(key, |precision, patience| Task {
+            patience,
             network: describe(plan, tensors, parameters),
             output: Output::Probability,
             precision,

@@ -31,7 +31,8 @@ impl Means {
     ) -> Self {
         let plan = Plan::cnn(shape);
         let known = known_crop();
-        let pool = gpus.pool(key, |precision| Task {
+        let pool = gpus.pool(key, |precision, patience| Task {
+            patience,
             network: describe(&plan, &shape.tensors(), parameters.to_vec()),
             output: Output::Means(shape.n_maps()),
             precision,

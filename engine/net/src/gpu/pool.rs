@@ -19,8 +19,6 @@ use super::check::difference;
 const BATCH: usize = 8;
 /// Part of the free memory that a batch may take.
 const SHARE: u64 = 2;
-/// A device that does not answer for this long is given up; less than a study's lease.
-const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 3 } else { 30 });
 
 /// What the network is shown.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,6 +48,8 @@ pub(super) struct Task {
     pub(super) known: Image,
     /// The same by the CPU, in f32.
     pub(super) expected: Vec<f32>,
+    /// A device that does not answer for this long is given up.
+    pub(super) patience: Duration,
 }
 
 /// One image on its way.
@@ -96,6 +96,7 @@ pub(crate) struct Pool {
     shared: Arc<Shared>,
     /// What computes, for provenance.
     name: String,
+    patience: Duration,
 }
 
 impl std::fmt::Debug for Pool {
@@ -137,7 +138,7 @@ impl Pool {
         }
         names.dedup();
         let name = format!("cuda {} {}", names.join(" + "), task.precision.name());
-        Ok(Self { shared, name })
+        Ok(Self { shared, name, patience: task.patience })
     }
 
     /// What computes, such as `cuda NVIDIA H100 80GB HBM3 bf16`.
@@ -164,10 +165,10 @@ impl Pool {
         drop(answer);
         let mut out = vec![Vec::new(); n];
         for _ in 0..n {
-            match answers.recv_timeout(PATIENCE) {
+            match answers.recv_timeout(self.patience) {
                 Ok(Some((index, computed))) => out[index] = computed,
                 Err(mpsc::RecvTimeoutError::Timeout) => {
-                    let why = format!("no answer in {} s", PATIENCE.as_secs());
+                    let why = format!("no answer in {} s", self.patience.as_secs());
                     self.shared.lose(usize::MAX, why.clone());
                     return Err(why);
                 }
