@@ -16,6 +16,11 @@ fn wrong_usage_is_2_and_failed_work_is_1() {
     assert!(stderr(&unknown).contains("no path \"sse9\""), "{}", stderr(&unknown));
     let empty = run("ichor-engine", &["score", "/no/such/folder"]);
     assert_eq!(empty.status.code(), Some(1));
+    let missing = run("ichor-engine", &["score", ".", "--clinical", "gcs=nan"]);
+    assert_eq!(missing.status.code(), Some(2));
+    let twice = ["score", ".", "--clinical", "gcs=3", "--clinical", "clinical.gcs=4"];
+    let words = stderr(&run("ichor-engine", &twice));
+    assert!(words.contains("--clinical gcs is given twice"), "{words}");
 }
 
 #[test]
@@ -36,6 +41,52 @@ fn the_doctor_finds_a_fresh_site_in_order() {
     assert!(found.status.success(), "{}{}", stdout(&found), stderr(&found));
     let rows: serde_json::Value = serde_json::from_str(&stdout(&found)).expect("JSON");
     assert!(rows.as_array().expect("a list").iter().all(|row| row["ok"] == true), "{rows:#}");
+}
+
+#[test]
+fn profiles_are_listed_beside_a_file_that_cannot_be_read() {
+    let site = Site::new("profiles");
+    let place = site.layout().profiles().join("org.ichor.boosting").join("boosting");
+    std::fs::create_dir_all(&place).expect("the site can be written");
+    std::fs::write(place.join("broken.toml"), "threshold = high").expect("it can be written");
+    std::fs::write(place.join("bytes.toml"), [0xff, 0xfe]).expect("it can be written");
+    let listed = site.ichor("ichor", &["profile", "list", "--json"]);
+    assert!(listed.status.success(), "{}", stderr(&listed));
+    let rows: Vec<serde_json::Value> = serde_json::from_str(&stdout(&listed)).expect("JSON");
+    let names = rows.iter().filter(|row| row["scorer"] == "org.ichor.boosting/boosting");
+    let names: Vec<&str> = names.filter_map(|row| row["name"].as_str()).collect();
+    assert_eq!(names, ["rule-in", "rule-out", "youden"]);
+    for file in ["broken.toml", "bytes.toml"] {
+        let said = stderr(&listed);
+        let line = said.lines().find(|line| line.contains(file)).expect("it is named");
+        assert!(line.starts_with("left out: "), "{line}");
+    }
+}
+
+#[test]
+fn a_void_profile_is_told_before_the_work_with_what_changed_and_what_is_next() {
+    let site = Site::new("void");
+    let place = site.layout().profiles().join("org.ichor.boosting").join("boosting");
+    std::fs::create_dir_all(&place).expect("the site can be written");
+    let shipped = "weights/profiles/org.ichor.boosting/boosting/youden.toml";
+    let shipped =
+        std::fs::read_to_string(crate::house::root().join(shipped)).expect("it ships");
+    let check = |key: &str, words: &str| {
+        let other = |line: &str| match line.split_once(" = ") {
+            Some((found, _)) if found == key => format!("{key} = \"0.0.9\""),
+            _ => line.to_owned(),
+        };
+        let lines: Vec<String> = shipped.lines().map(other).collect();
+        std::fs::write(place.join("old.toml"), lines.join("\n")).expect("it can be written");
+        let scored = site.ichor("ichor-engine", &["score", ".", "--profile", "old"]);
+        let said = stderr(&scored);
+        assert_eq!(scored.status.code(), Some(1), "{said}");
+        for words in [words, "`ichor train profiles org.ichor.boosting/boosting` makes new"] {
+            assert!(said.contains(words), "{words}: {said}");
+        }
+    };
+    check("plugin_version", "tuned for version of org.ichor.boosting 0.0.9, installed is ");
+    check("weights_sha256", "of sha256 0.0.9, installed is ");
 }
 
 #[test]

@@ -32,6 +32,7 @@ pub(crate) fn waiting(study: i64) -> Row {
         profile: None,
         volume: None,
         outdated: false,
+        clinical_changed: false,
         error: None,
         acknowledged_by: None,
         acknowledged: None,
@@ -120,6 +121,7 @@ fn provenance(withheld: bool) -> Provenance {
         series_why: "thinnest of 2 axial series with soft kernel".to_owned(),
         images_sha256: Some("e5".repeat(32)),
         clinical: vec![],
+        clinical_missing: vec![],
         simulated_labels: true,
     }
 }
@@ -193,6 +195,7 @@ pub(crate) fn detail(row: Row) -> StudyDetail {
             value: 1.5,
             source: ClinicalSource::Staff { by: "ana".to_owned(), at: NOW.plus_s(-200.0) },
         }],
+        clinical_changed: vec![],
         shadow_failures: vec![],
         row,
     }

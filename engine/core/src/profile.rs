@@ -39,8 +39,8 @@ pub enum ProfileError {
         name: String,
         /// The scorer that it lies with.
         scorer: Box<UnitId>,
-        /// `version` or `weights`.
-        what: &'static str,
+        /// What changed: the plugin's version, or which files of the scorer's.
+        what: Box<str>,
         /// What the profile was tuned for.
         tuned: String,
         /// What is installed.
@@ -117,12 +117,14 @@ impl Profile {
         toml::to_string(self)
     }
 
-    /// Fails when the profile was not tuned for exactly this scorer, version and weights.
+    /// Fails when the profile was not tuned for exactly this scorer, version and weights; `files`
+    /// are those that the hash is of.
     pub fn fits(
         &self,
         scorer: &UnitId,
         plugin_version: &str,
         weights_sha256: &str,
+        files: &[&str],
     ) -> Result<(), ProfileError> {
         if self.scorer != *scorer {
             return Err(ProfileError::Scorer {
@@ -131,18 +133,21 @@ impl Profile {
                 asked: scorer.to_string(),
             });
         }
-        let void = |what, tuned: &str, installed: &str| ProfileError::Void {
+        let void = |what: &str, tuned: &str, installed: &str| ProfileError::Void {
             name: self.name.clone(),
             scorer: Box::new(scorer.clone()),
-            what,
+            what: what.into(),
             tuned: tuned.to_owned(),
             installed: installed.to_owned(),
         };
         if self.plugin_version != plugin_version {
-            return Err(void("version", &self.plugin_version, plugin_version));
+            let what = format!("version of {}", scorer.plugin);
+            return Err(void(&what, &self.plugin_version, plugin_version));
         }
         if self.weights_sha256 != weights_sha256 {
-            return Err(void("weights", &self.weights_sha256, weights_sha256));
+            let files = if files.is_empty() { "no files".to_owned() } else { files.join(", ") };
+            let what = format!("weights ({files}) of sha256");
+            return Err(void(&what, &self.weights_sha256, weights_sha256));
         }
         Ok(())
     }
@@ -170,13 +175,18 @@ date = "2026-01-01"
     fn a_profile_is_void_when_the_weights_change() {
         let profile = Profile::parse("youden", TEXT).unwrap();
         let scorer = profile.scorer.clone();
-        assert_eq!(profile.fits(&scorer, "0.1.0", "ab"), Ok(()));
-        assert_eq!(
-            profile.fits(&scorer, "0.1.0", "cd").unwrap_err().to_string(),
-            "profile youden is void: tuned for weights ab, installed is cd; `ichor profile list` \
-             shows which hold, `ichor train profiles org.ichor.boosting/boosting` makes new ones"
-        );
-        assert!(profile.fits(&scorer, "0.2.0", "ab").is_err());
+        let files = ["boosting.toml", "boosting.ubj"];
+        let fits = |version, weights| profile.fits(&scorer, version, weights, &files);
+        assert_eq!(fits("0.1.0", "ab"), Ok(()));
+        let check = |version, weights, what: &str| {
+            let next = "`ichor profile list` shows which hold, \
+                        `ichor train profiles org.ichor.boosting/boosting` makes new ones";
+            let expected = format!("profile youden is void: tuned for {what}; {next}");
+            assert_eq!(fits(version, weights).unwrap_err().to_string(), expected);
+        };
+        let weights = "weights (boosting.toml, boosting.ubj) of sha256 ab, installed is cd";
+        check("0.1.0", "cd", weights);
+        check("0.2.0", "ab", "version of org.ichor.boosting 0.1.0, installed is 0.2.0");
     }
 
     #[test]

@@ -30,9 +30,12 @@ pub struct Provenance {
     pub threshold: Option<Threshold>,
     /// The extractors whose features were scored, each with its version.
     pub extractors: Vec<String>,
-    /// What was known of the clinical values that the scorer wants; the others were missing.
+    /// What was known of the clinical values that the scorer wants.
     #[serde(default)]
     pub clinical: Vec<ClinicalValue>,
+    /// Names of those that it wants and nobody knew, without the prefix `clinical.`.
+    #[serde(default)]
+    pub clinical_missing: Vec<String>,
     /// `SeriesInstanceUID` of the series that was scored.
     pub series_uid: Option<String>,
     /// Why that series and not another.

@@ -281,8 +281,16 @@ fn scan(elements: &Elements) -> Option<UnixMs> {
 
 fn age(elements: &Elements, birth: Option<jiff::civil::Date>) -> Option<f64> {
     let from_birth = || {
-        let days = [tags::ACQUISITION_DATE, tags::CONTENT_DATE, tags::STUDY_DATE];
-        let day = days.into_iter().find_map(|tag| when::date(&elements.ascii(tag)))?;
+        let days = [
+            tags::ACQUISITION_DATE,
+            tags::ACQUISITION_DATE_TIME,
+            tags::CONTENT_DATE,
+            tags::SERIES_DATE,
+            tags::STUDY_DATE,
+        ];
+        // A date-time begins with its date.
+        let date = |text: String| when::date(&text).or_else(|| when::date(text.get(..8)?));
+        let day = days.into_iter().find_map(|tag| date(elements.ascii(tag)))?;
         when::years_between(birth?, day)
     };
     when::age(&elements.ascii(tags::PATIENT_AGE)).or_else(from_birth)
@@ -352,6 +360,26 @@ mod tests {
         let header = read(&elements).unwrap();
         assert_eq!((header.thickness_mm, header.position), (None, None));
         assert_eq!(header.spacing, None);
+    }
+
+    #[test]
+    fn the_age_is_that_of_the_scan() {
+        let check = |known: &[(Tag, &[u8; 2], &[u8])], expected: Option<f64>| {
+            let mut elements = [known, &[SOP, STUDY]].concat();
+            elements.sort_by_key(|(tag, _, _)| *tag);
+            assert_eq!(read(&elements).unwrap().age_years, expected);
+        };
+        let born = (tags::PATIENT_BIRTH_DATE, b"DA", b"19500206".as_slice());
+        let age = |text: &'static str| (tags::PATIENT_AGE, b"AS", text.as_bytes());
+        let studied = (tags::STUDY_DATE, b"DA", b"20150206".as_slice());
+        let acquired = (tags::ACQUISITION_DATE_TIME, b"DT", b"20150205235959".as_slice());
+        check(&[born], None);
+        check(&[born, studied], Some(65.0));
+        check(&[born, studied, acquired], Some(64.0));
+        check(&[born, studied, age("018M")], Some(1.5));
+        check(&[born, studied, age("old")], Some(65.0));
+        check(&[born, (tags::STUDY_DATE, b"DA", b"1950.02.07".as_slice())], Some(0.0));
+        check(&[studied], None);
     }
 
     #[test]

@@ -22,7 +22,8 @@ pub enum Opened {
         files: Vec<PathBuf>,
         /// What is worth knowing about it.
         warnings: Vec<String>,
-        /// Header of its lowest slice.
+        /// Header of its lowest slice; where that tells no age, with the age that another image
+        /// of the patient tells.
         header: Box<Header>,
     },
     /// Nothing to score, with the reason.
@@ -35,7 +36,7 @@ pub enum Opened {
         why: String,
         /// What is worth knowing about it.
         warnings: Vec<String>,
-        /// Header of the first readable file, or of the chosen series.
+        /// Header of the first readable file, or of the chosen series, with an age as above.
         header: Box<Header>,
     },
 }
@@ -48,12 +49,12 @@ pub fn open_study(files: &[PathBuf]) -> Result<Opened, DicomError> {
         Ok(choice) => choice,
         Err(withheld) => {
             let why = withheld.to_string();
-            let header = Box::new(headers[0].clone());
+            let header = with_age(&headers[0], &headers);
             return Ok(Opened::Withheld { withheld, series_uid: None, why, warnings, header });
         }
     };
     let (series_uid, why) = (choice.series_uid, choice.why);
-    let header = Box::new(headers[choice.members[0]].clone());
+    let header = &headers[choice.members[0]];
     let members = choice.members.iter();
     let slices = read_slices(members.map(|&member| paths[member].as_path()))?;
     let stacked = one_patient(&headers, &choice.members).and(slices).and_then(stack);
@@ -61,14 +62,24 @@ pub fn open_study(files: &[PathBuf]) -> Result<Opened, DicomError> {
         Ok(stacked) => {
             warnings.extend(stacked.warnings);
             let lowest = paths.iter().position(|path| Some(path) == stacked.files.first());
-            let header = lowest.map_or(header, |index| Box::new(headers[index].clone()));
+            let header = with_age(lowest.map_or(header, |index| &headers[index]), &headers);
             let (volume, files) = (stacked.volume, stacked.files);
             Opened::Volume { volume, series_uid, why, files, warnings, header }
         }
         Err(withheld) => {
+            let header = with_age(header, &headers);
             Opened::Withheld { withheld, series_uid: Some(series_uid), why, warnings, header }
         }
     })
+}
+
+/// `header`, with the age of another image of its patient and study where it tells none.
+fn with_age(header: &Header, headers: &[Header]) -> Box<Header> {
+    let mut of_patient = headers.iter().filter(|other| {
+        (&other.patient_id, &other.study_uid) == (&header.patient_id, &header.study_uid)
+    });
+    let age_years = header.age_years.or_else(|| of_patient.find_map(|other| other.age_years));
+    Box::new(Header { age_years, ..header.clone() })
 }
 
 /// The headers that can be read, with their paths, and a warning for each that cannot.
@@ -158,6 +169,33 @@ mod tests {
         let error = open_study(&paths[6..]).unwrap_err().to_string();
         assert!(error.starts_with("none of 1 files is readable DICOM"), "{error}");
         assert_eq!(open_study(&[]).unwrap_err().to_string(), "no files to read");
+    }
+
+    #[test]
+    fn an_age_is_taken_from_another_image_of_the_patient() {
+        let series = |patient: &str, seed: &str, age: &str| crate::SeriesTags {
+            patient_id: patient.to_owned(),
+            series_seed: seed.to_owned(),
+            birth_date: String::new(),
+            age: age.to_owned(),
+            ..tags("ages")
+        };
+        let check = |ages: [&str; 3], expected: Option<f64>| {
+            let folder = Folder::new();
+            let write = |n_slices, tags, name: &str| {
+                write_ct_series(&volume(n_slices, 4, 6), &tags, &folder.join(name)).unwrap()
+            };
+            let mut paths = write(1, series("PHANTOM-other", "other", ages[0]), "other");
+            paths.extend(write(6, series("PHANTOM-one", "head", ages[1]), "head"));
+            paths.extend(write(1, series("PHANTOM-one", "scout", ages[2]), "scout"));
+            let Opened::Volume { header, .. } = open_study(&paths).unwrap() else {
+                panic!("withheld")
+            };
+            assert_eq!((&header.patient_id[..], header.age_years), ("PHANTOM-one", expected));
+        };
+        check(["010Y", "064Y", "063Y"], Some(64.0));
+        check(["010Y", "", "063Y"], Some(63.0));
+        check(["010Y", "", ""], None);
     }
 
     #[test]

@@ -71,8 +71,8 @@ fn read(
     let wrong = |source| HostError::Profile { path: path.to_owned(), source };
     let text = std::fs::read_to_string(path).map_err(HostError::file("read", path))?;
     let profile = Profile::parse(name, &text).map_err(wrong)?;
-    profile
-        .fits(unit, installed.version(), &installed.weights_sha256(&unit.unit)?)
-        .map_err(wrong)?;
+    let weights = installed.weights_sha256(&unit.unit)?;
+    let files: Vec<&str> = installed.unit(&unit.unit)?.own_files().collect();
+    profile.fits(unit, installed.version(), &weights, &files).map_err(wrong)?;
     Ok(profile)
 }

@@ -1,11 +1,13 @@
 //! Values that staff enters because no image tells them.
 
-use ichor_core::{ClinicalName, ClinicalSource, ClinicalValue, UnixMs};
+use ichor_core::{
+    ClinicalName, ClinicalSource, ClinicalValue, Contribution, Provenance, UnixMs,
+};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
 
 use crate::audit::append;
-use crate::columns::all;
+use crate::columns::{Json, all};
 use crate::queue::uid;
 use crate::{Result, Store};
 
@@ -38,6 +40,7 @@ impl Store {
                     params![study, known.name, value, by, now.0],
                 )?;
             }
+            note_changed(tx, study)?;
             let detail = json!({"name": known.name, "from": before, "to": value});
             append(tx, now, by, "clinical", Some(&study_uid), &detail)
         })
@@ -60,10 +63,53 @@ pub(crate) fn read_clinical(conn: &Connection, study: i64) -> Result<Vec<Clinica
     })
 }
 
+/// Says in the study's row whether its verdict was made on what is known by now.
+pub(crate) fn note_changed(tx: &Connection, study: i64) -> Result<()> {
+    let found: Option<(Json<Provenance>, Json<Vec<Contribution>>, Option<f64>)> = tx
+        .prepare_cached(
+            "SELECT v.provenance, v.contributions, s.age_years FROM study s
+             JOIN verdict v ON v.id = s.active_verdict WHERE s.id = ?1",
+        )?
+        .query_row([study], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    let Some((Json(made), Json(contributions), age_years)) = found else { return Ok(()) };
+    let known = ClinicalValue::known(read_clinical(tx, study)?, age_years);
+    let is_changed = !changed(&contributions, &made.clinical, &known).is_empty();
+    tx.execute(
+        "UPDATE study SET clinical_changed = ?2 WHERE id = ?1",
+        params![study, is_changed],
+    )?;
+    Ok(())
+}
+
+/// Names of the clinical values among `contributions` that are not in `known` as the scorer had
+/// them. What the header of the images says counts as it was `used`: no person changed it.
+pub(crate) fn changed<'a>(
+    contributions: &'a [Contribution],
+    used: &[ClinicalValue],
+    known: &[ClinicalValue],
+) -> Vec<&'a str> {
+    let of = |values: &[ClinicalValue], name: &str| {
+        let found = values.iter().find(|value| value.name == name);
+        found.map(|value| (value.value, value.source == ClinicalSource::Dicom))
+    };
+    let same = |a: f64, b: f64| (a - b).abs() <= 1e-9 * a.abs().max(b.abs());
+    let wanted = contributions
+        .iter()
+        .filter_map(|push| Some((push.name.strip_prefix("clinical.")?, push.value)));
+    let is_changed = |name: &str, had: Option<f64>| match (had, of(known, name)) {
+        (Some(_), Some((_, true))) if of(used, name).is_some_and(|(_, dicom)| dicom) => false,
+        (Some(had), Some((now, _))) => !same(had, now),
+        (had, now) => had.is_some() != now.is_some(),
+    };
+    wanted.filter(|(name, had)| is_changed(name, *had)).map(|(name, _)| name).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::{START, Scratch, at, image};
+    use crate::Outcome;
+    use crate::sample::{START, Scratch, at, finished, image, leased, outcome};
 
     #[test]
     fn a_value_that_cannot_be_is_not_stored() {
@@ -97,5 +143,57 @@ mod tests {
         assert_eq!(store.clinical(1).unwrap(), []);
         let last = store.audit(1, 10).unwrap().pop().unwrap();
         assert_eq!(last.detail, r#"{"from":2.5,"name":"onset_to_ct_h","to":null}"#);
+    }
+
+    #[test]
+    fn a_row_says_that_its_verdict_was_made_on_other_values() {
+        let scratch = Scratch::new();
+        let mut store = scratch.store();
+        let study = finished(&mut store, "1", START, &asked(None, None));
+        let check = |store: &Store, expected: &[&str]| {
+            let detail = store.study(study).unwrap().unwrap();
+            assert_eq!(detail.clinical_changed, expected);
+            assert_eq!(detail.row.clinical_changed, !expected.is_empty());
+            assert_eq!(store.worklist().unwrap(), [detail.row]);
+        };
+        // The header knows an age that the scorer was not told.
+        check(&store, &["age_years"]);
+        let again = |store: &mut Store, outcome: &Outcome, seconds: f64| {
+            store.requeue(study, "ana", at(seconds)).unwrap();
+            let job = leased(store, at(seconds + 1.0));
+            store.finish(&job, "w1", outcome, at(seconds + 2.0)).unwrap();
+        };
+        again(&mut store, &asked(Some(64.0), None), 20.0);
+        check(&store, &[]);
+        // A value that this scorer never asks for changes nothing.
+        store.set_clinical(study, "nihss", 4.0, "ana", at(30.0)).unwrap();
+        check(&store, &[]);
+        store.set_clinical(study, "gcs", 13.0, "ana", at(31.0)).unwrap();
+        check(&store, &["gcs"]);
+        store.set_clinical(study, "gcs", f64::NAN, "ana", at(32.0)).unwrap();
+        check(&store, &[]);
+        store.set_clinical(study, "age_years", 70.0, "ana", at(33.0)).unwrap();
+        check(&store, &["age_years"]);
+        // Entered while the study was being scored.
+        again(&mut store, &asked(Some(64.0), Some(13.0)), 40.0);
+        check(&store, &["age_years", "gcs"]);
+    }
+
+    /// What a scorer of age and coma scale says; the age from the header of another image of the
+    /// study than the one that the row shows.
+    fn asked(age_years: Option<f64>, gcs: Option<f64>) -> Outcome {
+        let mut outcome = outcome(0.7);
+        let result = &mut outcome.results[1];
+        let push = |name: &str, value| {
+            let name = format!("clinical.{name}");
+            Contribution { name, value, log_odds: 0.0 }
+        };
+        result.contributions = vec![push("age_years", age_years), push("gcs", gcs)];
+        let age = age_years.map(|value| {
+            let name = "age_years".to_owned();
+            ClinicalValue { name, value, source: ClinicalSource::Dicom }
+        });
+        result.provenance.clinical.extend(age);
+        outcome
     }
 }

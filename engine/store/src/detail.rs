@@ -67,17 +67,22 @@ fn detail(conn: &Connection, study: i64, row: Row) -> Result<StudyDetail> {
         .prepare_cached("SELECT revision, accession, description FROM study WHERE id = ?1")?
         .query_row([study], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let clinical = ClinicalValue::known(read_clinical(conn, study)?, row.age_years);
+    let verdicts = verdicts(conn, study)?;
+    let active = verdicts.iter().find(|verdict| Some(verdict.id) == row.verdict);
+    let clinical_changed = active.map(|verdict| verdict.changed_since(&clinical));
+    let clinical_changed = clinical_changed.into_iter().flatten().map(str::to_owned).collect();
     Ok(StudyDetail {
         row,
         revision,
         accession,
         description,
         series: series(conn, study)?,
-        verdicts: verdicts(conn, study)?,
+        verdicts,
         notes: notes(conn, study)?,
         acknowledgements: acknowledgements(conn, study)?,
         shadow_failures: shadow_failures(conn, study)?,
         clinical,
+        clinical_changed,
     })
 }
 

@@ -10,8 +10,11 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::{Result, StoreError};
 
 /// All steps, oldest first; a released step is never edited.
-pub(crate) const STEPS: &[&str] =
-    &[include_str!("migrations/0001_first.sql"), include_str!("migrations/0002_shadows.sql")];
+pub(crate) const STEPS: &[&str] = &[
+    include_str!("migrations/0001_first.sql"),
+    include_str!("migrations/0002_shadows.sql"),
+    include_str!("migrations/0003_clinical_changed.sql"),
+];
 
 /// `PRAGMA application_id` of our files: `ICHR`.
 const APPLICATION_ID: i32 = 0x4943_4852;
@@ -100,7 +103,7 @@ mod tests {
         let mut store = scratch.store();
         migrate(&mut store.conn, &scratch.path(), &and(LATER)).unwrap();
         let error = migrate(&mut store.conn, &scratch.path(), STEPS).unwrap_err();
-        assert!(matches!(error, StoreError::Newer { found: 3, known: 2, .. }), "{error}");
+        assert!(matches!(error, StoreError::Newer { found: 4, known: 3, .. }), "{error}");
     }
 
     #[test]
@@ -111,12 +114,26 @@ mod tests {
         first
             .execute_batch(
                 "INSERT INTO study (uid, patient_id, patient_name, accession, description,
-                 last_received_ms, phantom) VALUES ('1.2', 'A', 'Doe', '', '', 1, 0)",
+                 last_received_ms, phantom) VALUES ('1.2', 'A', 'Doe', '', '', 1, 0),
+                 ('1.3', 'B', 'Roe', '', '', 1, 0);
+                 INSERT INTO job (id, study, revision, state, created_ms, due_ms, ended_ms)
+                 SELECT id, id, 1, 'done', 1, 1, 1 FROM study;
+                 INSERT INTO verdict (id, job, study, revision, created_ms, kind, risk, shadow,
+                     provenance, contributions)
+                 SELECT id, id, id, 1, 5, 'stable', 0.1, 0, '{}',
+                     '[{\"name\":\"clinical.gcs\",\"value\":null,\"log_odds\":0}]' FROM study;
+                 UPDATE study SET active_verdict = id;
+                 INSERT INTO clinical (study, name, value, who, at_ms)
+                 VALUES (1, 'gcs', 13, 'ana', 6), (2, 'gcs', 13, 'ana', 4), (2, 'nihss', 1, 'ana', 6);
+                 INSERT INTO study (uid, patient_id, patient_name, accession, description,
+                 last_received_ms, phantom) VALUES ('1.4', 'C', 'Poe', '', '', 1, 0)",
             )
             .unwrap();
         drop(first);
         let store = scratch.store();
-        assert_eq!(store.worklist().unwrap()[0].patient_id, "A");
-        assert_eq!(store.study(1).unwrap().unwrap().shadow_failures, []);
+        let rows = store.worklist().unwrap();
+        let found = rows.iter().map(|row| (&row.patient_id[..], row.clinical_changed));
+        assert_eq!(found.collect::<Vec<_>>(), [("B", false), ("A", true), ("C", false)]);
+        assert_eq!(store.study(3).unwrap().unwrap().shadow_failures, []);
     }
 }

@@ -138,7 +138,7 @@ mod tests {
         for result in [Store::open(&scratch.path()), Store::open_existing(&scratch.path())] {
             let error = result.unwrap_err().to_string();
             assert!(
-                error.contains("has schema 99, this program knows 2: install the newer Ichor"),
+                error.contains("has schema 99, this program knows 3: install the newer Ichor"),
                 "{error}"
             );
         }

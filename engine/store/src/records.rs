@@ -8,6 +8,8 @@ use ichor_core::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::clinical::changed;
+
 /// One object that lies durable on disk and asks to be known: what its header says.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Incoming {
@@ -114,19 +116,7 @@ impl StoredVerdict {
     /// Names of the clinical values that the scorer wanted and that are not in `known` as it had
     /// them: entered, corrected or taken back since.
     pub fn changed_since<'a>(&'a self, known: &[ClinicalValue]) -> Vec<&'a str> {
-        let wanted = self.contributions.iter().filter_map(|push| {
-            let name = push.name.strip_prefix("clinical.")?;
-            Some((name, push.value))
-        });
-        let same = |a: f64, b: f64| (a - b).abs() <= 1e-9 * a.abs().max(b.abs());
-        let changed = wanted.filter(|(name, had)| {
-            let now = known.iter().find(|value| value.name == *name).map(|value| value.value);
-            match (*had, now) {
-                (Some(had), Some(now)) => !same(had, now),
-                (had, now) => had.is_some() != now.is_some(),
-            }
-        });
-        changed.map(|(name, _)| name).collect()
+        changed(&self.contributions, &self.provenance.clinical, known)
     }
 }
 
@@ -171,6 +161,9 @@ pub struct Row {
     pub volume: Option<Millilitres>,
     /// True when images came after the verdict was made.
     pub outdated: bool,
+    /// True when the scorer wanted a clinical value that staff entered, corrected or took back
+    /// after the verdict was made.
+    pub clinical_changed: bool,
     /// Why the last attempt failed.
     pub error: Option<String>,
     /// Who acknowledged it.
@@ -252,6 +245,8 @@ pub struct StudyDetail {
     pub shadow_failures: Vec<ShadowFailure>,
     /// What is known beside the images: from their header, or entered by staff.
     pub clinical: Vec<ClinicalValue>,
+    /// Names of those that the verdict of the row was made without, or with another value.
+    pub clinical_changed: Vec<String>,
 }
 
 /// A study that a worker has leased.

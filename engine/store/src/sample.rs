@@ -99,6 +99,7 @@ fn provenance() -> Provenance {
         series_why: "the only axial series".to_owned(),
         images_sha256: Some("dd".to_owned()),
         clinical: Vec::new(),
+        clinical_missing: Vec::new(),
         simulated_labels: true,
     }
 }

@@ -5,6 +5,7 @@ use rusqlite::{Connection, params};
 use serde_json::json;
 
 use crate::audit::{ENGINE, append, sha256};
+use crate::clinical::note_changed;
 use crate::columns::readable;
 use crate::queue::check_held;
 use crate::{Job, Outcome, Result, ScorerResult, Store, StoreError};
@@ -122,7 +123,8 @@ fn settle(tx: &Connection, job: &Job, verdict: i64, now: UnixMs) -> Result<()> {
          WHERE id = ?1",
         params![job.study, verdict],
     )?;
-    Ok(())
+    // Staff may have entered a value after it was read for this verdict.
+    note_changed(tx, job.study)
 }
 
 #[cfg(test)]

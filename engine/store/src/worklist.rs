@@ -30,7 +30,7 @@ const ROW: &str = "
         s.last_received_ms, s.n_images, s.state, s.priority, v.id, v.kind, v.withheld, v.risk,
         v.threshold, v.profile, v.volume_ml,
         ifnull(v.revision < s.revision + (s.state = 'receiving'), 0),
-        s.error, a.who, a.at_ms, s.phantom
+        s.error, a.who, a.at_ms, s.phantom, s.clinical_changed
     FROM study s
     LEFT JOIN verdict v ON v.id = s.active_verdict
     LEFT JOIN acknowledgement a
@@ -112,6 +112,7 @@ fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
         profile: row.get(16)?,
         volume: row.get::<_, Option<Quantity<_>>>(17)?.map(|volume| volume.0),
         outdated: row.get(18)?,
+        clinical_changed: row.get(23)?,
         error: row.get(19)?,
         acknowledged_by: row.get(20)?,
         acknowledged: row.get::<_, Option<i64>>(21)?.map(UnixMs),

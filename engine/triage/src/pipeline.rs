@@ -86,8 +86,7 @@ impl Pipeline {
     /// Says in the log which inputs a scorer will always miss at this site.
     pub(crate) fn warn_of_inputs_never_given(&mut self) {
         for (scorer, names) in self.scorers.never_given() {
-            let said = crate::scorers::some_of(&names);
-            tracing::warn!("scorer {scorer}: nothing gives {said}: always missing");
+            tracing::warn!("{}", crate::scorers::never_words(&scorer, &names));
         }
     }
 
@@ -254,6 +253,7 @@ impl Imaging {
             threshold: None,
             extractors: Vec::new(),
             clinical: Vec::new(),
+            clinical_missing: Vec::new(),
             series_uid: None,
             series_why: String::new(),
             images_sha256: None,

@@ -1,11 +1,11 @@
 //! What a scored study looks like to a person and to a script.
 
-use ichor_core::{Contribution, input_words};
+use ichor_core::{Contribution, Provenance, input_words, short_number};
 use ichor_store::{ScorerResult, VerdictKind};
 use serde_json::{Value, json};
 
 use crate::pipeline::Done;
-use crate::scorers::some_of;
+use crate::scorers::{CLINICAL, some_of};
 
 /// Contributions shown of each sign.
 const PUSHES: usize = 5;
@@ -71,8 +71,15 @@ pub(crate) fn text(done: &Done) -> String {
             let (words, value) = (input_words(&push.name), push.value_words());
             lines.push(format!("{:>+6.2} log-odds  {words}: {value}", push.log_odds));
         }
-        let names = active.contributions.iter().filter(|push| push.value.is_none());
-        let missing: Vec<String> = names.map(|push| input_words(&push.name)).collect();
+        let asked = clinical(&active.provenance);
+        if !asked.is_empty() {
+            lines.push(format!("clinical: {}", asked.join("; ")));
+        }
+        let others = active
+            .contributions
+            .iter()
+            .filter(|push| push.value.is_none() && !push.name.starts_with(CLINICAL));
+        let missing: Vec<String> = others.map(|push| input_words(&push.name)).collect();
         if !missing.is_empty() {
             lines.push(format!("missing: {}", some_of(&missing)));
         }
@@ -95,6 +102,17 @@ pub(crate) fn text(done: &Done) -> String {
         );
     }
     lines.join("\n")
+}
+
+/// Every clinical value that the scorer asked for: with its source, or missing.
+fn clinical(made: &Provenance) -> Vec<String> {
+    let words = |name: &str| input_words(&format!("{CLINICAL}{name}"));
+    let known = made.clinical.iter().map(|value| {
+        let (number, who) = (short_number(value.value), value.source.who());
+        format!("{} {number} ({who})", words(&value.name))
+    });
+    let missing = made.clinical_missing.iter().map(|name| format!("{} missing", words(name)));
+    known.chain(missing).collect()
 }
 
 fn word(kind: VerdictKind) -> &'static str {

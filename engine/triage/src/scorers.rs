@@ -319,8 +319,11 @@ impl Scorers {
             contributions.iter().filter_map(bare).any(|name| name == value.name)
         };
         let clinical = provenance.clinical.iter().filter(|value| wanted(value));
+        let unknown = contributions.iter().filter(|push| push.value.is_none());
+        let missing = unknown.filter_map(|push| push.name.strip_prefix(CLINICAL));
         let provenance = Provenance {
             clinical: clinical.cloned().collect(),
+            clinical_missing: missing.map(str::to_owned).collect(),
             scorer: Some(unit.clone()),
             plugin_version: Some(installed.version().to_owned()),
             plugin_sha256: Some(installed.sha256().to_owned()),
@@ -349,6 +352,15 @@ pub(crate) fn some_of(names: &[String]) -> String {
         0..=3 => shown,
         n => format!("{n} inputs, such as {shown}"),
     }
+}
+
+/// That `scorer` will always miss the inputs called `names`, and what can be done about it.
+pub(crate) fn never_words(scorer: &UnitId, names: &[String]) -> String {
+    let said = some_of(names);
+    format!(
+        "scorer {scorer}: nothing gives {said}: always missing; look for an extractor or network \
+         to add to score.extractors or score.cnn"
+    )
 }
 
 /// The one result of a study that gets no answer.

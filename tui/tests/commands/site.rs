@@ -189,6 +189,7 @@ fn provenance(scored: bool) -> Provenance {
         series_why: "the only axial series".to_owned(),
         images_sha256: Some("e5".repeat(32)),
         clinical: vec![],
+        clinical_missing: vec![],
         simulated_labels: true,
     }
 }

@@ -8,7 +8,7 @@ use ichor_store::Store;
 use serde_json::json;
 
 use super::score::print;
-use crate::scorers::{Scorers, some_of};
+use crate::scorers::{Scorers, never_words};
 use crate::{Settings, TriageError, clock};
 
 /// Check configuration, weights, plugins, profiles, database and port.
@@ -21,10 +21,24 @@ pub(crate) struct Doctor {
     json: bool,
 }
 
+/// What scorers will always miss: worth a warning, and no reason not to start.
+const INPUTS: &str = "inputs";
+
 /// One thing that was looked at.
 struct Finding {
     what: &'static str,
     found: Result<String, String>,
+}
+
+impl Finding {
+    /// `ok`, `warn`, `FAIL`.
+    fn word(&self) -> &'static str {
+        match (&self.found, self.what) {
+            (Err(_), _) => "FAIL",
+            (Ok(_), INPUTS) => "warn",
+            (Ok(_), _) => "ok",
+        }
+    }
 }
 
 impl Doctor {
@@ -39,16 +53,15 @@ impl Doctor {
                         Ok(text) => (true, text),
                         Err(text) => (false, text),
                     };
-                    json!({ "what": finding.what, "ok": ok, "detail": detail })
+                    let warning = finding.word() == "warn";
+                    json!({ "what": finding.what, "ok": ok, "warning": warning, "detail": detail })
                 })
                 .collect();
             print(&format!("{:#}", serde_json::Value::Array(rows)))?;
         } else {
-            for Finding { what, found } in &findings {
-                match found {
-                    Ok(text) => print(&format!("ok    {what:<10} {text}"))?,
-                    Err(text) => print(&format!("FAIL  {what:<10} {text}"))?,
-                }
+            for finding in &findings {
+                let (Ok(text) | Err(text)) = &finding.found;
+                print(&format!("{:<5} {:<10} {text}", finding.word(), finding.what))?;
             }
         }
         if n_failed > 0 {
@@ -97,9 +110,8 @@ fn examine(settings: &Settings) -> Vec<Finding> {
                 findings.push(Finding { what: "plugin", found });
             }
             findings.extend(scorers.never_given().into_iter().map(|(unit, names)| {
-                let said = some_of(&names);
-                let found = Ok(format!("{unit}: nothing gives {said}: always missing"));
-                Finding { what: "inputs", found }
+                let found = Ok(never_words(&unit, &names));
+                Finding { what: INPUTS, found }
             }));
             for unit in scorers.scoring().cloned().collect::<Vec<_>>() {
                 let found =

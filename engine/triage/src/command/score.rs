@@ -30,20 +30,35 @@ pub(crate) struct Score {
 
 fn clinical(text: &str) -> Result<ClinicalValue, String> {
     let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
-    let value: f64 = value.parse().map_err(|_| format!("{value:?} is no number"))?;
+    let number = value.parse().ok().filter(|number: &f64| !number.is_nan());
+    let value = number.ok_or_else(|| {
+        format!("{value:?} is no number; leave out what is not known, it is missing then")
+    })?;
     let known = ClinicalName::find(name).map_err(|error| error.to_string())?;
     let value = known.check(value).map_err(|error| error.to_string())?;
     Ok(ClinicalValue { name: known.name.to_owned(), value, source: ClinicalSource::Command })
+}
+
+/// Fails when one value is given twice: nobody could say which of them counts.
+fn no_value_twice(values: &[ClinicalValue]) -> Result<(), TriageError> {
+    let again = values.iter().enumerate().find_map(|(at, value)| {
+        values[..at].iter().any(|before| before.name == value.name).then_some(&value.name)
+    });
+    again.map_or(Ok(()), |name| {
+        Err(TriageError::Input(format!("--clinical {name} is given twice: give it once")))
+    })
 }
 
 impl Score {
     pub(crate) fn run(&self, settings: &Settings) -> Result<(), TriageError> {
         let files = folder::files(&self.paths)?;
         let profile = self.profile.as_ref().unwrap_or(&settings.config.score.profile);
+        no_value_twice(&self.clinical)?;
         let mut pipeline = Pipeline::open(settings)?;
-        // Before the minutes of work, not after them.
-        for scorer in pipeline.scorers().scoring() {
-            pipeline.scorers().profile(scorer, profile)?;
+        // Before the minutes of work, not after them. What a scorer in the shadow lacks costs the
+        // study nothing and is said beside its verdict.
+        if let Some(active) = pipeline.scorers().scoring().next() {
+            pipeline.scorers().profile(active, profile)?;
         }
         pipeline.warn_of_inputs_never_given();
         let mut progress = Progress::new("segmenting slice");

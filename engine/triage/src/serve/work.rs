@@ -112,6 +112,7 @@ impl Worker {
             Ok(scorers) => {
                 tracing::info!("plugins were installed: going on with them");
                 self.pipeline.move_to(scorers);
+                self.pipeline.warn_of_inputs_never_given();
                 self.warned = false;
             }
             Err(error) if !self.warned => {
