@@ -140,13 +140,13 @@ fn a_plugin_that_does_not_open_is_not_installed() {
 fn an_engine_moves_over_to_a_new_version_between_two_studies() {
     let mut site = Site::new("swap");
     let Some(folder) = scorer(&site, "mine", |text| text) else { return };
-    let put = |site: &Site, version: &str| {
-        write_profile(site, version);
+    let put = |site: &Site| {
         let installed =
             site.ichor("ichor-engine", &["plugin", "install", &folder.to_string_lossy()]);
         assert!(installed.status.success(), "{}", stderr(&installed));
     };
-    put(&site, "0.1.0");
+    write_profile(&site, "0.1.0");
+    put(&site);
     let config = std::fs::read_to_string(site.config()).expect("it is there");
     let config = format!("{config}[score]\nshadow = [\"org.example.mine/mine\"]\n");
     std::fs::write(site.config(), config).expect("the site can be written");
@@ -177,7 +177,8 @@ fn an_engine_moves_over_to_a_new_version_between_two_studies() {
             .expect("it can be written");
     }
     assert!(build(&folder, "mine"));
-    put(&site, "0.2.0");
+    put(&site);
+    void_until_a_profile_is_made(&site);
     assert_eq!(
         versions(&site, 2, "after"),
         ["0.2.0"],
@@ -186,4 +187,22 @@ fn an_engine_moves_over_to_a_new_version_between_two_studies() {
     assert_eq!(site.end(Signal::TERM), Some(0));
     let back = site.ichor("ichor-engine", &["plugin", "rollback", "org.example.mine"]);
     assert!(stdout(&back).starts_with("org.example.mine 0.1.0 "), "{}", stderr(&back));
+}
+
+/// The engine says that the profile of 0.1.0 is void for 0.2.0, until one is there that holds.
+fn void_until_a_profile_is_made(site: &Site) {
+    let void = |wanted: bool| {
+        site.wait(Duration::from_mins(1), "what the engine says of profiles", || {
+            let store = ichor_store::Store::open_existing(&site.layout().database()).ok()?;
+            let mut void = store.void_profiles().ok()?;
+            void.retain(|void| void.scorer.plugin == "org.example.mine");
+            (void.is_empty() != wanted).then_some(void)
+        })
+    };
+    let [youden] = &void(true)[..] else { panic!("one profile") };
+    assert_eq!(youden.profile, "youden");
+    let words = "tuned for version of org.example.mine 0.1.0, installed is 0.2.0";
+    assert!(youden.why.contains(words), "{}", youden.why);
+    write_profile(site, "0.2.0");
+    void(false);
 }

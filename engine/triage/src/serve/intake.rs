@@ -42,6 +42,8 @@ pub(super) struct Intake {
     waiting: Vec<PathBuf>,
     swept: UnixMs,
     beaten: UnixMs,
+    /// Whether it was said that the plugins on disk cannot be used.
+    warned: bool,
 }
 
 impl Intake {
@@ -65,6 +67,7 @@ impl Intake {
             waiting: Vec::new(),
             swept: UnixMs(0),
             beaten: UnixMs(0),
+            warned: false,
         };
         // What an engine that was killed left behind belongs to studies that may look quiet by
         // now: it is taken in before the first of them is queued, and before anything new comes.
@@ -99,6 +102,7 @@ impl Intake {
         if now.seconds_since(self.beaten) >= BEAT_S {
             self.store.engine_beat(std::process::id(), env!("CARGO_PKG_VERSION"), now)?;
             self.store.engine_listens(&self.address.to_string(), now)?;
+            self.look_at_plugins();
             self.store.set_void_profiles(&self.scorers.void_profiles()?)?;
             self.beaten = now;
         }
@@ -136,11 +140,16 @@ impl Intake {
     /// A profile is held against the plugins as they are installed by now.
     fn look_at_plugins(&mut self) {
         if self.scorers.are_current(&self.settings) {
+            self.warned = false;
             return;
         }
         match Scorers::open(&self.settings) {
             Ok(scorers) => self.scorers = scorers,
-            Err(error) => tracing::warn!("plugins were installed that cannot be used: {error}"),
+            Err(error) if !self.warned => {
+                tracing::warn!("plugins were installed that cannot be used: {error}");
+                self.warned = true;
+            }
+            Err(_) => {}
         }
     }
 
