@@ -1,14 +1,14 @@
 //! What a scored study looks like to a person and to a script.
 
-use ichor_core::{Contribution, input_words};
+use ichor_core::{Push, input_words};
 use ichor_store::{ScorerResult, VerdictKind};
 use serde_json::{Value, json};
 
 use crate::pipeline::Done;
 use crate::scorers::some_of;
 
-/// Contributions shown of each sign.
-const PUSHES: usize = 5;
+/// Characters of a push's bar.
+const BAR: usize = 10;
 
 /// For scripts: the active verdict at the top, shadows beside it.
 pub(crate) fn json(done: &Done) -> Value {
@@ -66,11 +66,11 @@ pub(crate) fn text(done: &Done) -> String {
         lines.push(line);
     }
     if let Some(active) = done.outcome.results.iter().find(|result| !result.shadow) {
-        let [up, down] = Contribution::strongest(&active.contributions, PUSHES);
-        for push in up.into_iter().chain(down) {
-            let (words, value) = (input_words(&push.name), push.value_words());
-            lines.push(format!("{:>+6.2} log-odds  {words}: {value}", push.log_odds));
+        let pushes = Push::of(&active.contributions, BAR);
+        if !pushes.is_empty() {
+            lines.push("what pushed the risk (log-odds):".to_owned());
         }
+        lines.extend(pushes.iter().map(ToString::to_string));
         let names = active.contributions.iter().filter(|push| push.value.is_none());
         let missing: Vec<String> = names.map(|push| input_words(&push.name)).collect();
         if !missing.is_empty() {
