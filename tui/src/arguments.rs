@@ -116,10 +116,10 @@ pub(crate) enum Profile {
     },
     /// Judge by another profile from now on; asks first, and waits for the engine's answer
     Use {
-        /// The scorer, `plugin/unit` or the unit alone
-        scorer: String,
-        /// The profile's name
-        name: String,
+        /// The profile's name; before it the scorer, `plugin/unit` or the unit alone, where it is not
+        /// the active one
+        #[arg(required = true, num_args = 1..=2, value_name = "NAME")]
+        names: Vec<String>,
         /// Do not ask
         #[arg(long)]
         yes: bool,

@@ -8,6 +8,8 @@ mod chooser;
 mod chrome;
 mod desk;
 mod dialog;
+#[cfg(test)]
+mod dialog_screens;
 mod event;
 mod form;
 mod help;

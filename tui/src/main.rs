@@ -93,8 +93,8 @@ fn run(arguments: Arguments) -> Result<(), Error> {
         Some(Command::Clinical(Clinical::Show { study, json })) => {
             staff::show_clinical(&settings, &study, json, &mut out)?;
         }
-        Some(Command::Profile(Profile::Use { scorer, name, yes })) => {
-            profile::switch(&settings, &scorer, &name, yes, &mut out)?;
+        Some(Command::Profile(Profile::Use { names, yes })) => {
+            profile::switch(&settings, &names, yes, &mut out)?;
         }
         Some(Command::Audit(Audit::Verify { json })) => {
             audit::verify(&settings, json, &mut out)?;

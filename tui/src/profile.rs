@@ -46,15 +46,21 @@ pub(crate) fn list(settings: &Settings, json: bool, out: &mut dyn Write) -> Resu
     Ok(())
 }
 
-/// Asks the engine to judge `scorer` by the profile `name` from now on, once the person has
-/// confirmed what that changes, and says what the engine answers.
+/// Asks the engine to judge a scorer by another profile from now on, once the person has confirmed
+/// what that changes, and says what the engine answers. `names` are the scorer and the profile, or
+/// the profile alone for the active scorer.
 pub(crate) fn switch(
     settings: &Settings,
-    scorer: &str,
-    name: &str,
+    names: &[String],
     confirmed: bool,
     out: &mut dyn Write,
 ) -> Result<(), Error> {
+    let active = settings.config.score.scorer.to_string();
+    let (scorer, name) = match names {
+        [name] => (active.as_str(), name.as_str()),
+        [scorer, name, ..] => (scorer.as_str(), name.as_str()),
+        [] => (active.as_str(), ""),
+    };
     let mut store = Store::open_existing(&settings.layout.database())?;
     let (choices, _) = Shelf::of(settings).choices(Some(&store))?;
     let scorer = meant(scorer, choices.iter().map(|choice| &choice.profile.scorer))?;
@@ -69,10 +75,15 @@ pub(crate) fn switch(
     if let Some(why) = &to.void {
         return Err(Error::Void { scorer, why: why.clone() });
     }
-    if let Some(from) = of_scorer.find(|choice| choice.in_use) {
-        writeln!(out, "from  {:<12} {}", clean(&from.name), from.figures())?;
+    if to.in_use {
+        writeln!(out, "{scorer} is judged by {} already: nothing was changed", clean(name))?;
+        return Ok(());
     }
-    writeln!(out, "to    {:<12} {}\n      {}", clean(name), to.figures(), to.tuned_on())?;
+    match of_scorer.find(|choice| choice.in_use) {
+        Some(from) => change(out, "from", from)?,
+        None => writeln!(out, "from  -")?,
+    }
+    change(out, "to", to)?;
     out.flush()?;
     if !confirmed {
         confirm(&scorer, name, out)?;
@@ -86,6 +97,16 @@ pub(crate) fn switch(
             out,
             "request {request}: the engine will judge {scorer} by {name} once it runs"
         )?,
+    }
+    Ok(())
+}
+
+/// One side of the change: threshold, sensitivity and specificity with n, on what they were found.
+fn change(out: &mut dyn Write, side: &str, choice: &Choice) -> Result<(), Error> {
+    writeln!(out, "{side:<5} {:<12} {}", clean(&choice.name), choice.figures())?;
+    writeln!(out, "      {}", choice.tuned_on())?;
+    if let Some(why) = &choice.void {
+        writeln!(out, "      VOID: {}", clean(why))?;
     }
     Ok(())
 }

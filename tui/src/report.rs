@@ -2,7 +2,7 @@
 //!
 //! In the order of use at night: what it says, how sure, who knows, why, and what made it.
 
-use ichor_core::{Contribution, Threshold, input_words, short_number};
+use ichor_core::{Contribution, Push, Threshold, input_value, input_words};
 use ichor_store::{StoredVerdict, StudyDetail};
 use jiff::tz::TimeZone;
 use ratatui::{
@@ -21,9 +21,6 @@ use crate::{
 const LABEL: usize = 10;
 /// What the names of clinical values begin with, for scorers.
 const CLINICAL: &str = "clinical.";
-/// Contributions shown of each sign.
-const PUSHES: usize = 5;
-
 /// What the lines are written for.
 #[derive(Clone, Copy)]
 pub(crate) struct Page<'a> {
@@ -46,7 +43,7 @@ pub(crate) fn lines(detail: &StudyDetail, page: Page) -> Vec<Line<'static>> {
     let mut lines = verdict(detail, active, page);
     lines.extend(people(detail, page));
     if let Some(active) = active {
-        lines.extend(contributions(&active.contributions, page));
+        lines.extend(pushes(&active.contributions, page));
     }
     lines.extend(clinical(detail, page));
     if let Some(active) = active {
@@ -70,6 +67,9 @@ fn verdict(
     if let Some(warning) = words::warning(row) {
         lines.extend(wrapped(&warning, page, Style::new().add_modifier(Modifier::BOLD)));
     }
+    if let Some(changed) = changed(detail, active) {
+        lines.extend(wrapped(&changed, page, Style::new().add_modifier(Modifier::BOLD)));
+    }
     lines.push(labelled("volume", &format!("{} ml", words::ml(row.volume))));
     if let Some(active) = active {
         lines.extend(risk_bar(active, page));
@@ -78,6 +78,16 @@ fn verdict(
         }
     }
     lines
+}
+
+/// That the verdict was made before what is known about the patient changed.
+fn changed(detail: &StudyDetail, active: Option<&StoredVerdict>) -> Option<String> {
+    let names = active?.changed_since(&detail.clinical);
+    let words = names.iter().map(|name| clean(&input_words(&format!("{CLINICAL}{name}"))));
+    let words = words.collect::<Vec<_>>().join("; ");
+    let text =
+        || format!("Made before this changed: {words}. Score it again: r, or ichor requeue.");
+    (!names.is_empty()).then(text)
 }
 
 /// The risk as a bar, with the threshold's place marked in it and under it.
@@ -149,26 +159,36 @@ fn people(detail: &StudyDetail, page: Page) -> Vec<Line<'static>> {
     lines
 }
 
-/// What pushed the risk: the five strongest up, the five strongest down.
-fn contributions(all: &[Contribution], page: Page) -> Vec<Line<'static>> {
-    if all.is_empty() {
+/// What pushed the risk, with bars: full blocks up, light blocks down.
+fn pushes(all: &[Contribution], page: Page) -> Vec<Line<'static>> {
+    let pushes = Push::of(all, (page.width / 8).clamp(4, 12));
+    if pushes.is_empty() {
         return vec![];
     }
-    let mut lines = section("WHAT PUSHED IT (log-odds)", page);
-    let pushes = Contribution::strongest(all, PUSHES);
-    lines.extend(pushes.into_iter().flatten().map(|push| contribution(push, page)));
+    let mut lines = section("WHAT PUSHED THE RISK, log-odds", page);
+    lines.extend(pushes.iter().flat_map(|push| pushed(push, page)));
     lines
 }
 
-fn contribution(push: &Contribution, page: Page) -> Line<'static> {
-    let value = push.value_words();
-    let room = page.width.saturating_sub(7 + value.len() + 1);
-    let words = clean(&input_words(&push.name));
-    Line::from(vec![
-        Span::styled(format!("{:>+6.2} ", push.log_odds), page.theme.push(push.log_odds > 0.0)),
-        Span::raw(pad(&words, room, false)),
-        Span::raw(format!(" {value}")),
-    ])
+/// A push, its value at the right end, its words going on under themselves.
+fn pushed(push: &Push, page: Page) -> Vec<Line<'static>> {
+    let head = format!("{:>+6.2} {} ", push.log_odds, push.bar);
+    let value = match push.value.as_str() {
+        "" => String::new(),
+        value => format!(" {}", clean(value)),
+    };
+    let room = page.width.saturating_sub(width(&head) + width(&value));
+    let parts = wrap(&clean(&push.words), room);
+    let of_part = |(at, part): (usize, &String)| {
+        if at > 0 {
+            return Line::raw(" ".repeat(width(&head)) + part);
+        }
+        Line::from(vec![
+            Span::styled(head.clone(), page.theme.push(push.log_odds > 0.0)),
+            Span::raw(pad(part, room, false) + &value),
+        ])
+    };
+    parts.iter().enumerate().map(of_part).collect()
 }
 
 /// What is known beside the images, and what the scorer wanted and nobody knew.
@@ -176,7 +196,8 @@ fn clinical(detail: &StudyDetail, page: Page) -> Vec<Line<'static>> {
     let active = active(detail);
     let known = detail.clinical.iter().map(|value| {
         let by = clean(value.source.who());
-        (value.name.clone(), format!("{} ({by})", short_number(value.value)))
+        let said = input_value(&format!("{CLINICAL}{}", value.name), Some(value.value));
+        (value.name.clone(), format!("{said} ({by})"))
     });
     let wanted = active.into_iter().flat_map(|verdict| &verdict.contributions);
     let missing = wanted
@@ -192,18 +213,6 @@ fn clinical(detail: &StudyDetail, page: Page) -> Vec<Line<'static>> {
         let words = input_words(&format!("{CLINICAL}{name}"));
         Line::raw(fit(&format!("{}: {text}", clean(&words)), page.width))
     }));
-    let changed = active.map(|verdict| verdict.changed_since(&detail.clinical));
-    if let Some(names) = changed.filter(|names| !names.is_empty()) {
-        let words: Vec<String> = names
-            .iter()
-            .map(|name| clean(&input_words(&format!("{CLINICAL}{name}"))))
-            .collect();
-        let text = format!(
-            "Changed after the verdict: {}. Score it again: r, or ichor requeue.",
-            words.join("; ")
-        );
-        lines.extend(wrapped(&text, page, Style::new().add_modifier(Modifier::BOLD)));
-    }
     lines
 }
 

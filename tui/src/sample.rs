@@ -147,8 +147,13 @@ fn verdict(row: &Row, revision: u32) -> Option<StoredVerdict> {
                 push("original_shape_Maximum3DDiameter", Some(48.25), 1.32),
                 push("clinical.onset_to_ct_h", Some(1.5), 0.84),
                 push("original_shape_Sphericity", Some(0.41), 0.377),
+                push("wavelet-LLH_glszm_SmallAreaLowGrayLevelEmphasis", Some(0.0117), 0.12),
+                push("cnn_012", Some(-0.31), 0.09),
+                push("log-sigma-3-0-mm-3D_firstorder_Skewness", Some(0.73), 0.02),
                 push("original_firstorder_Entropy", Some(3.9), -0.55),
+                push("sign.blend", Some(0.0), -0.31),
                 push("clinical.anticoagulant", None, -0.021),
+                push("org.example.mine asymmetry", Some(0.5), -0.004),
             ]
         } else {
             vec![]

@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 
-use ichor_core::input_words;
+use ichor_core::input_words_at;
 use ichor_store::{Store, StudyDetail};
 use serde_json::Value;
 
@@ -23,7 +23,8 @@ fn with_words(detail: &StudyDetail) -> Result<Value, Error> {
     let mut json = serde_json::to_value(detail)?;
     let verdicts = json["verdicts"].as_array_mut().into_iter().flatten();
     for push in verdicts.filter_map(|v| v["contributions"].as_array_mut()).flatten() {
-        let words = push["name"].as_str().map(input_words);
+        let value = push["value"].as_f64();
+        let words = push["name"].as_str().map(|name| input_words_at(name, value));
         push["words"] = words.into();
     }
     Ok(json)

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use ichor_core::{ClinicalName, short_number};
+use ichor_core::{ClinicalName, input_value};
 use ichor_store::{RequestKind, Store};
 
 use crate::{clock, error::Error, settings::Settings, text::clean};
@@ -57,7 +57,10 @@ pub(crate) fn show_clinical(
     for name in ClinicalName::ALL {
         let known = detail.clinical.iter().find(|value| value.name == name.name);
         let (value, who) = known.map_or(("-".to_owned(), "-".to_owned()), |known| {
-            (short_number(known.value), clean(known.source.who()))
+            (
+                input_value(&format!("clinical.{}", name.name), Some(known.value)),
+                clean(known.source.who()),
+            )
         });
         let ClinicalName { name, words, low, high, .. } = name;
         writeln!(out, "{name:<15} {value:>7}  {who:<12} {words}, {low} to {high}")?;

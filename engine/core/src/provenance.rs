@@ -58,25 +58,6 @@ pub struct Contribution {
     pub log_odds: f64,
 }
 
-impl Contribution {
-    /// Of `all`, the `most` that raised the risk most and the `most` that lowered it most, the
-    /// strongest first; an input that moved nothing is none of them.
-    pub fn strongest(all: &[Self], most: usize) -> [Vec<&Self>; 2] {
-        let mut sorted: Vec<&Self> = all.iter().collect();
-        sorted.sort_by(|a, b| b.log_odds.abs().total_cmp(&a.log_odds.abs()));
-        let of = |wanted: fn(f64) -> bool| {
-            sorted.iter().filter(|push| wanted(push.log_odds)).take(most).copied().collect()
-        };
-        [of(|push| push > 0.0), of(|push| push < 0.0)]
-    }
-
-    /// The value in four significant digits, scientific where that would be long; `missing` where
-    /// there was none.
-    pub fn value_words(&self) -> String {
-        self.value.map_or_else(|| "missing".to_owned(), short_number)
-    }
-}
-
 /// Four significant digits; scientific where that would be long.
 pub fn short_number(value: f64) -> String {
     match value.abs() {
@@ -107,14 +88,5 @@ mod tests {
         check(48.25, "48.25");
         check(123_456.0, "123456");
         check(1.0e-9, "1.00e-9");
-    }
-
-    #[test]
-    fn the_strongest_of_each_sign_come_first() {
-        let push = |log_odds| Contribution { name: String::new(), value: None, log_odds };
-        let all = [0.1, -0.5, 0.0, 0.9, -0.2, 0.3].map(push);
-        let found = Contribution::strongest(&all, 2)
-            .map(|pushes| pushes.iter().map(|push| push.log_odds).collect::<Vec<_>>());
-        assert_eq!(found, [vec![0.9, 0.3], vec![-0.5, -0.2]]);
     }
 }

@@ -40,16 +40,18 @@ impl Store {
         chosen(&self.conn, scorer)
     }
 
-    /// Has `scorer` use the profile called `name` from now on.
+    /// Has `scorer` use the profile called `name` from now on; `otherwise` held where none was chosen
+    /// before.
     pub fn set_active_profile(
         &mut self,
         scorer: &UnitId,
         name: &str,
+        otherwise: &str,
         by: &str,
         now: UnixMs,
     ) -> Result<()> {
         self.write(|tx| {
-            let before = chosen(tx, scorer)?;
+            let before = chosen(tx, scorer)?.unwrap_or_else(|| otherwise.to_owned());
             tx.execute(
                 "INSERT INTO active_profile (scorer, profile, who, at_ms)
                  VALUES (?1, ?2, ?3, ?4)
@@ -155,13 +157,25 @@ mod tests {
         let (boosting, signature) =
             (unit("org.ichor.boosting/boosting"), unit("org.ichor.radiomics/signature"));
         assert_eq!(store.active_profile(&boosting).unwrap(), None);
-        store.set_active_profile(&boosting, "rule-out", "ana", START).unwrap();
-        store.set_active_profile(&boosting, "rule-in", "ben", at(1.0)).unwrap();
+        store.set_active_profile(&boosting, "rule-out", "youden", "ana", START).unwrap();
+        store.set_active_profile(&boosting, "rule-in", "youden", "ben", at(1.0)).unwrap();
         assert_eq!(store.active_profile(&boosting).unwrap().as_deref(), Some("rule-in"));
         assert_eq!(store.active_profile(&signature).unwrap(), None);
+        let told = store.audit(1, 2).unwrap();
+        let told: Vec<(&str, &str)> =
+            told.iter().map(|entry| (&entry.actor[..], &entry.detail[..])).collect();
         assert_eq!(
-            store.audit(2, 1).unwrap()[0].detail,
-            r#"{"from":"rule-out","scorer":"org.ichor.boosting/boosting","to":"rule-in"}"#
+            told,
+            [
+                (
+                    "ana",
+                    r#"{"from":"youden","scorer":"org.ichor.boosting/boosting","to":"rule-out"}"#
+                ),
+                (
+                    "ben",
+                    r#"{"from":"rule-out","scorer":"org.ichor.boosting/boosting","to":"rule-in"}"#
+                ),
+            ]
         );
     }
 

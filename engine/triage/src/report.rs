@@ -1,14 +1,14 @@
 //! What a scored study looks like to a person and to a script.
 
-use ichor_core::{Contribution, Provenance, input_words, short_number};
+use ichor_core::{Provenance, Push, input_value, input_words};
 use ichor_store::{ScorerResult, VerdictKind};
 use serde_json::{Value, json};
 
 use crate::pipeline::Done;
 use crate::scorers::{CLINICAL, some_of};
 
-/// Contributions shown of each sign.
-const PUSHES: usize = 5;
+/// Characters of a push's bar.
+const BAR: usize = 10;
 
 /// For scripts: the active verdict at the top, shadows beside it.
 pub(crate) fn json(done: &Done) -> Value {
@@ -66,11 +66,11 @@ pub(crate) fn text(done: &Done) -> String {
         lines.push(line);
     }
     if let Some(active) = done.outcome.results.iter().find(|result| !result.shadow) {
-        let [up, down] = Contribution::strongest(&active.contributions, PUSHES);
-        for push in up.into_iter().chain(down) {
-            let (words, value) = (input_words(&push.name), push.value_words());
-            lines.push(format!("{:>+6.2} log-odds  {words}: {value}", push.log_odds));
+        let pushes = Push::of(&active.contributions, BAR);
+        if !pushes.is_empty() {
+            lines.push("what pushed the risk (log-odds):".to_owned());
         }
+        lines.extend(pushes.iter().map(ToString::to_string));
         let asked = clinical(&active.provenance);
         if !asked.is_empty() {
             lines.push(format!("clinical: {}", asked.join("; ")));
@@ -108,8 +108,9 @@ pub(crate) fn text(done: &Done) -> String {
 fn clinical(made: &Provenance) -> Vec<String> {
     let words = |name: &str| input_words(&format!("{CLINICAL}{name}"));
     let known = made.clinical.iter().map(|value| {
-        let (number, who) = (short_number(value.value), value.source.who());
-        format!("{} {number} ({who})", words(&value.name))
+        let name = format!("{CLINICAL}{}", value.name);
+        let (said, who) = (input_value(&name, Some(value.value)), value.source.who());
+        format!("{} {said} ({who})", input_words(&name))
     });
     let missing = made.clinical_missing.iter().map(|name| format!("{} missing", words(name)));
     known.chain(missing).collect()

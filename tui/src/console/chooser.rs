@@ -4,7 +4,7 @@
 //! confirmed; a profile that does not hold for the scorer as it is installed cannot be chosen.
 
 use crossterm::event::{KeyCode, KeyEvent};
-use ichor_core::UnitId;
+use ichor_core::{Proportion, UnitId};
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
@@ -23,9 +23,9 @@ use crate::{
 };
 
 /// Columns of the whole.
-const COLUMNS: u16 = 74;
-/// Lines below the list.
-const BELOW: usize = 6;
+const COLUMNS: u16 = 78;
+/// Lines below the list: one that says what is scrolled away, and the words on the profile.
+const BELOW: usize = 7;
 
 /// The list with its cursor.
 #[derive(Debug)]
@@ -84,20 +84,30 @@ impl Chooser {
         Step::Stay
     }
 
-    /// Draws it in the middle of `area`.
+    /// The keys that hold, for the footer.
+    pub(crate) fn keys(&self) -> Vec<(&'static str, &'static str)> {
+        if self.asked {
+            vec![("y", "yes"), ("any other key", "no")]
+        } else {
+            vec![("Up Down", "move"), ("Enter", "choose"), ("Esc", "close")]
+        }
+    }
+
+    /// Draws it in the middle of `area`; a long list scrolls with its cursor.
     pub(crate) fn draw(&self, theme: Theme, area: Rect, buf: &mut Buffer) {
         let list = self.list();
-        let height = list.len() + BELOW;
-        let size = (COLUMNS, height as u16);
-        let inside =
-            frame(" Threshold profiles ", " Enter chooses, Esc closes ", size, area, buf);
+        let size = (COLUMNS, (list.len() + BELOW) as u16);
+        let inside = frame(" Threshold profiles ", "", size, area, buf);
         let mut put = |line: usize, text: &str, style: Style| {
             if line < usize::from(inside.height) {
                 let (room, y) = (usize::from(inside.width), inside.y + line as u16);
                 buf.set_stringn(inside.x, y, pad(&fit(text, room), room, false), room, style);
             }
         };
-        for (line, (at, text)) in list.iter().enumerate() {
+        let height = usize::from(inside.height).saturating_sub(BELOW).clamp(1, list.len());
+        let cursor = list.iter().position(|(at, _)| *at == Some(self.at)).unwrap_or_default();
+        let above = cursor.saturating_sub(height / 2).min(list.len() - height);
+        for (line, (at, text)) in list.iter().skip(above).take(height).enumerate() {
             let style = match at {
                 None => theme.title(),
                 Some(at) if *at == self.at => Style::new().add_modifier(Modifier::REVERSED),
@@ -105,8 +115,12 @@ impl Chooser {
             };
             put(line, text, style);
         }
+        if height < list.len() {
+            let text = format!("  {above} lines above, {} below", list.len() - height - above);
+            put(height, &text, theme.dim());
+        }
         for (line, (text, style)) in self.below(theme).into_iter().take(BELOW - 1).enumerate() {
-            put(list.len() + 1 + line, &text, style);
+            put(height + 1 + line, &text, style);
         }
     }
 
@@ -124,15 +138,9 @@ impl Chooser {
             let cursor = if at == self.at { '>' } else { ' ' };
             let mark = if choice.in_use { '*' } else { ' ' };
             let name = pad(&clean(&choice.name), 12, false);
-            let share = |share: f64| format!("{:.0} %", share * 100.0);
             let figures = match &choice.void {
                 Some(_) => "void".to_owned(),
-                None => format!(
-                    "at {:>5}  sensitivity {:>5}  specificity {:>5}",
-                    words::threshold(Some(choice.profile.threshold)),
-                    share(choice.profile.sensitivity.value),
-                    share(choice.profile.specificity.value)
-                ),
+                None => figures(choice),
             };
             lines.push((Some(at), format!("{cursor}{mark} {name} {figures}")));
         }
@@ -142,30 +150,53 @@ impl Chooser {
     /// What is to be known of the profile under the cursor, and the question.
     fn below(&self, theme: Theme) -> Vec<(String, Style)> {
         let choice = &self.choices[self.at];
-        let room = usize::from(COLUMNS);
         if self.asked {
-            let scorer = &choice.profile.scorer;
-            let in_use = |other: &&Choice| other.in_use && other.profile.scorer == *scorer;
-            let from = self.choices.iter().find(in_use).map_or_else(
-                || "-".to_owned(),
-                |from| words::threshold(Some(from.profile.threshold)),
-            );
-            let to = words::threshold(Some(choice.profile.threshold));
-            let name = clean(&choice.name);
-            let unit = clean(&scorer.unit);
-            let text = format!(
-                "Judge {unit} by {name} from now on (threshold {from} to {to})? Verdicts that stand are kept."
-            );
-            let mut lines: Vec<(String, Style)> =
-                wrap(&text, room).into_iter().map(|line| (line, theme.title())).collect();
-            lines.push(("y yes, any other key no".to_owned(), theme.loud()));
-            return lines;
+            return self.question(theme);
         }
         let (text, style) = match (&self.wrong, &choice.void) {
             (Some(why), _) => (why.clone(), theme.loud()),
             (None, Some(why)) => (clean(why), Style::new()),
             (None, None) => (choice.tuned_on(), theme.dim()),
         };
-        wrap(&text, room).into_iter().map(|line| (line, style)).collect()
+        wrapped(&text, style)
     }
+
+    /// From what to what, with what is known of both, and whether it is meant.
+    fn question(&self, theme: Theme) -> Vec<(String, Style)> {
+        let to = &self.choices[self.at];
+        let scorer = &to.profile.scorer;
+        let in_use = |other: &&Choice| other.in_use && other.profile.scorer == *scorer;
+        let from = self.choices.iter().find(in_use);
+        let line = |word: &str, choice: Option<&Choice>| {
+            let text = choice.map_or_else(
+                || "-".to_owned(),
+                |choice| {
+                    format!("{} {}", pad(&clean(&choice.name), 12, false), figures(choice))
+                },
+            );
+            (format!("{} {}", pad(word, 4, false), text.trim_end()), Style::new())
+        };
+        let question = format!("Judge {} by {} from now on?", scorer.unit, to.name);
+        let asked = clean(&format!("{question} Verdicts that stand are kept."));
+        let mut lines = vec![(asked, theme.title()), line("from", from), line("to", Some(to))];
+        lines.extend(wrapped(&to.tuned_on(), theme.dim()).into_iter().take(2));
+        lines.push(("y yes, any other key no".to_owned(), theme.loud()));
+        lines
+    }
+}
+
+/// Threshold, and what it calls right of how many.
+fn figures(choice: &Choice) -> String {
+    let share =
+        |share: &Proportion| format!("{:>3.0} % of {:<4}", share.value * 100.0, share.n);
+    format!(
+        "at {:>5}  sensitivity {} specificity {}",
+        words::threshold(Some(choice.profile.threshold)),
+        share(&choice.profile.sensitivity),
+        share(&choice.profile.specificity)
+    )
+}
+
+fn wrapped(text: &str, style: Style) -> Vec<(String, Style)> {
+    wrap(text, COLUMNS.into()).into_iter().map(|line| (line, style)).collect()
 }

@@ -134,10 +134,12 @@ fn tail(text: &str, columns: usize) -> &str {
 
 /// The keys that hold here, as many as fit; the one for help always does.
 fn footer(app: &App, area: Rect, buf: &mut Buffer) {
-    let mut keys = match app.prompt.as_ref().map(|prompt| prompt.purpose) {
-        Some(Purpose::Note(_)) => vec![("Enter", "save"), ("Esc", "drop")],
-        Some(Purpose::Filter) => vec![("Enter", "keep"), ("Esc", "show all")],
-        None => here(app),
+    let purpose = app.prompt.as_ref().map(|prompt| prompt.purpose);
+    let mut keys = match (purpose, &app.dialog) {
+        (Some(Purpose::Note(_)), _) => vec![("Enter", "save"), ("Esc", "drop")],
+        (Some(Purpose::Filter), _) => vec![("Enter", "keep"), ("Esc", "show all")],
+        (None, Some(dialog)) => dialog.keys(),
+        (None, None) => here(app),
     };
     let last = keys.pop();
     let columns = |(key, word): &(&str, &str)| (width(key) + width(word) + 3) as u16;

@@ -44,6 +44,14 @@ impl Dialog {
         }
     }
 
+    /// The keys that hold, for the footer; the last one always has room.
+    pub(crate) fn keys(&self) -> Vec<(&'static str, &'static str)> {
+        match self {
+            Self::Clinical(form) => form.keys(),
+            Self::Profiles(chooser) => chooser.keys(),
+        }
+    }
+
     /// Takes pasted text.
     pub(crate) fn paste(&mut self, text: &str) {
         if let Self::Clinical(form) = self {

@@ -4,7 +4,7 @@
 //! with the person's name; what the header says comes back when staff takes its own value back.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use ichor_core::{ClinicalName, ClinicalSource, short_number};
+use ichor_core::{ClinicalName, ClinicalSource, input_value};
 use ichor_store::StudyDetail;
 use jiff::tz::TimeZone;
 use ratatui::{
@@ -75,6 +75,19 @@ impl Form {
         Step::Stay
     }
 
+    /// The keys that hold, for the footer.
+    pub(crate) fn keys(&self) -> Vec<(&'static str, &'static str)> {
+        if !self.typed.is_empty() {
+            return vec![("Enter", "save"), ("Esc", "drop what was typed")];
+        }
+        let number = if self.name().is_yes_or_no() {
+            ("y n", "yes, no")
+        } else {
+            ("0-9", "type a value")
+        };
+        vec![("Up Down", "move"), number, ("-", "take back"), ("Esc", "close")]
+    }
+
     /// Takes digits and a point, or the comma that some keyboards have for it.
     pub(crate) fn insert(&mut self, text: &str) {
         let room = LONGEST.saturating_sub(self.typed.len());
@@ -128,57 +141,85 @@ impl Form {
         buf: &mut Buffer,
     ) {
         let names = ClinicalName::ALL;
-        let (columns, of_words, of_value) = COLUMNS;
         let patient = detail.map_or_else(String::new, |detail| words::patient(&detail.row));
         let title = format!(" Clinical values of {} ", fit(&patient, 40));
-        let size = (columns, names.len() as u16 + 2);
-        let inside = frame(&title, " Enter saves, - takes back, Esc closes ", size, area, buf);
+        let size = (COLUMNS.0, names.len() as u16 + 3);
+        let inside = frame(&title, "", size, area, buf);
+        let room = usize::from(inside.width);
         let mut lines = inside.rows();
         for (at, (name, line)) in names.iter().zip(lines.by_ref()).enumerate() {
-            let known = detail.and_then(|detail| {
-                detail.clinical.iter().find(|value| value.name == name.name)
-            });
-            let value = known.map_or_else(|| "-".to_owned(), |known| said(name, known.value));
-            let source = known.map_or_else(
-                || "missing".to_owned(),
-                |known| match &known.source {
-                    ClinicalSource::Staff { by, at } => {
-                        format!("{} {}", clock::hour_text(*at, zone), clean(by))
-                    }
-                    source => source.who().to_owned(),
-                },
-            );
-            let (mark, style) = if at == self.at {
-                (">", Style::new().add_modifier(Modifier::REVERSED))
+            let style = if at == self.at {
+                Style::new().add_modifier(Modifier::REVERSED)
             } else {
-                (" ", Style::new())
+                Style::new()
             };
-            let typing = at == self.at && !self.typed.is_empty();
-            let value = if typing { format!("{}_", self.typed) } else { value };
-            let source = if typing { "not saved yet".to_owned() } else { source };
-            let (words, value) =
-                (pad(name.words, of_words, false), pad(&value, of_value, true));
-            let text =
-                pad(&format!("{mark} {words} {value}  {source}"), line.width.into(), false);
-            buf.set_stringn(line.x, line.y, text, line.width.into(), style);
+            let text = pad(&self.line(at, name, detail, zone), room, false);
+            buf.set_stringn(line.x, line.y, text, room, style);
         }
-        let below = lines.nth(1).unwrap_or_default();
         let ClinicalName { low, high, .. } = self.name();
         let (text, style) = match &self.wrong {
             Some(why) => (why.clone(), theme.loud()),
             None if self.name().is_yes_or_no() => ("y yes, n no".to_owned(), theme.dim()),
             None => (format!("{low} to {high}"), theme.dim()),
         };
-        let room = usize::from(below.width);
-        buf.set_stringn(below.x, below.y, fit(&format!("  {text}"), room), room, style);
+        let legend =
+            if detail.is_some_and(|detail| names.iter().any(|name| asked(name, detail))) {
+                "* the scorer asks for it"
+            } else {
+                ""
+            };
+        let below = lines.skip(1).zip([(text.as_str(), style), (legend, theme.dim())]);
+        for (line, (text, style)) in below {
+            buf.set_stringn(line.x, line.y, fit(&format!("  {text}"), room), room, style);
+        }
+    }
+
+    /// One value: whether the scorer asks for it, words, value, source.
+    fn line(
+        &self,
+        at: usize,
+        name: &ClinicalName,
+        detail: Option<&StudyDetail>,
+        zone: &TimeZone,
+    ) -> String {
+        let (_, of_words, of_value) = COLUMNS;
+        let known = detail
+            .and_then(|detail| detail.clinical.iter().find(|value| value.name == name.name));
+        let (value, source) = match known {
+            _ if at == self.at && !self.typed.is_empty() => {
+                (format!("{}_", self.typed), "not saved yet".to_owned())
+            }
+            Some(known) => {
+                let value = input_value(&scorers_name(name), Some(known.value));
+                (value, source(&known.source, zone))
+            }
+            None => ("-".to_owned(), "missing".to_owned()),
+        };
+        let cursor = if at == self.at { '>' } else { ' ' };
+        let mark = if detail.is_some_and(|detail| asked(name, detail)) { '*' } else { ' ' };
+        let (words, value) = (pad(name.words, of_words, false), pad(&value, of_value, true));
+        format!("{cursor}{mark}{words} {value}  {source}")
     }
 }
 
-/// Yes or no in words, else the number.
-fn said(name: &ClinicalName, value: f64) -> String {
-    match (name.is_yes_or_no(), value > 0.5) {
-        (true, true) => "yes".to_owned(),
-        (true, false) => "no".to_owned(),
-        (false, _) => short_number(value),
+/// `08:50 ana`, or `DICOM`.
+fn source(source: &ClinicalSource, zone: &TimeZone) -> String {
+    match source {
+        ClinicalSource::Staff { by, at } => {
+            format!("{} {}", clock::hour_text(*at, zone), clean(by))
+        }
+        source => source.who().to_owned(),
     }
+}
+
+/// What a scorer calls it.
+fn scorers_name(name: &ClinicalName) -> String {
+    format!("clinical.{}", name.name)
+}
+
+/// Whether the scorer of the study's verdict, or one in its shadow, takes it.
+fn asked(name: &ClinicalName, detail: &StudyDetail) -> bool {
+    let name = scorers_name(name);
+    let newest = detail.verdicts.iter().filter(|verdict| verdict.revision == detail.revision);
+    newest.flat_map(|verdict| &verdict.contributions).any(|push| push.name == name)
 }

@@ -164,13 +164,6 @@ pub(crate) const BINDINGS: &[Binding] = &[
     ),
     bind(
         Worklist,
-        &[(Char('t'), Command::Profiles)],
-        "t",
-        "threshold profiles: see, choose",
-        None,
-    ),
-    bind(
-        Worklist,
         &[(Char('/'), Command::Filter)],
         "/",
         "only rows with these words; Esc: all",
@@ -211,6 +204,13 @@ pub(crate) const BINDINGS: &[Binding] = &[
         "q Ctrl-C",
         "quit; Ctrl-C from everywhere",
         Some(("q", "quit")),
+    ),
+    bind(
+        Worklist,
+        &[(Char('t'), Command::Profiles)],
+        "t",
+        "threshold profiles: see, choose",
+        Some(("t", "profiles")),
     ),
     bind(Everywhere, &[(Char('?'), Command::Help)], "?", "this help", Some(("?", "help"))),
 ];

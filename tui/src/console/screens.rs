@@ -34,14 +34,14 @@ fn news(rows: Vec<Row>) -> Event {
 }
 
 /// A console with the sample list.
-fn filled(columns: u16, rows: u16, colour: bool) -> App {
+pub(super) fn filled(columns: u16, rows: u16, colour: bool) -> App {
     let mut app = console(columns, rows, colour);
     assert_eq!(app.update(news(sample::list())), []);
     app
 }
 
 /// Types the characters of `keys`; `⏎` is Enter, `⎋` Esc, `⇥` Tab.
-fn press(app: &mut App, keys: &str) -> Vec<Wish> {
+pub(super) fn press(app: &mut App, keys: &str) -> Vec<Wish> {
     let code = |c| match c {
         '⏎' => KeyCode::Enter,
         '⎋' => KeyCode::Esc,
@@ -56,14 +56,14 @@ fn press(app: &mut App, keys: &str) -> Vec<Wish> {
         .collect()
 }
 
-fn opened(row: Row, name: &str) -> Opened {
+pub(super) fn opened(row: Row, name: &str) -> Opened {
     let folder = phantom::folder(name);
     let index = slices::index(&folder).unwrap();
     Opened { detail: sample::detail(row), pictures: Ok(Album { folder, revision: 2, index }) }
 }
 
 /// Opens the study under the cursor and decodes what it asks for.
-fn open(app: &mut App, name: &str) {
+pub(super) fn open(app: &mut App, name: &str) {
     let row = app.listing.selected().unwrap().clone();
     assert_eq!(press(app, "⏎"), [Wish::Open(row.study)]);
     for wish in app.update(Event::Study(Box::new(opened(row, name)))) {
@@ -73,7 +73,7 @@ fn open(app: &mut App, name: &str) {
     }
 }
 
-fn text(app: &App) -> String {
+pub(super) fn text(app: &App) -> String {
     golden::text_of(&draw(app))
 }
 
@@ -307,90 +307,4 @@ fn a_key_meant_for_another_row_decides_nothing() {
 fn nothing_is_decided_about_a_study_that_was_not_read_yet() {
     let mut app = filled(80, 24, true);
     assert_eq!(press(&mut app, "j⏎apr"), [Wish::Open(2)]);
-}
-
-/// Two profiles of the active scorer and one of another, which is void.
-fn choices() -> Event {
-    let profile = |scorer: &str, name: &str, threshold: f64, in_use| {
-        let text = format!(
-            r#"
-scorer = "{scorer}"
-plugin_version = "0.1.0"
-weights_sha256 = "c3"
-threshold = {threshold}
-criterion = "youden"
-tuned_on = "phantom development cohort, seed 2, n 605, simulated labels"
-apparent = false
-prevalence = 0.237
-sensitivity = {{ value = 0.79, low = 0.70, high = 0.86, n = 140 }}
-specificity = {{ value = 0.61, low = 0.56, high = 0.65, n = 458 }}
-date = "2026-01-01"
-"#
-        );
-        let profile = ichor_core::Profile::parse(name, &text).unwrap();
-        let (name, file) = (name.to_owned(), std::path::PathBuf::from("x.toml"));
-        crate::profile::Choice { name, in_use, void: None, file, profile }
-    };
-    let (boosting, signature) =
-        ("org.ichor.boosting/boosting", "org.ichor.radiomics/signature");
-    let mut void = profile(signature, "youden", 0.3, true);
-    void.void =
-        Some("profile youden is void: tuned for weights c3, installed is d4".to_owned());
-    let choices = vec![
-        void,
-        profile(boosting, "youden", 0.412, true),
-        profile(boosting, "rule-out", 0.2, false),
-        profile("org.ichor.signs/bat", "youden", 0.5, true),
-    ];
-    Event::Profiles {
-        choices,
-        running: [boosting, signature].map(|id| id.parse().unwrap()).into(),
-    }
-}
-
-#[test]
-fn the_clinical_form_at_80_by_24() {
-    let mut app = filled(80, 24, false);
-    press(&mut app, "j");
-    open(&mut app, "screen-form");
-    assert_eq!(press(&mut app, "c"), []);
-    golden::check("form-80x24", &text(&app));
-    let enters = |app: &mut App, keys: &str, name, value: f64| {
-        let wishes = press(app, keys);
-        let [Wish::Clinical { study: 2, name: named, value: given }] = wishes[..] else {
-            panic!("{keys}: {wishes:?}")
-        };
-        assert_eq!((named, given.to_bits()), (name, value.to_bits()), "{keys}");
-    };
-    enters(&mut app, "2,5⏎", "onset_to_ct_h", 2.5);
-    enters(&mut app, "-", "onset_to_ct_h", f64::NAN);
-    assert_eq!(press(&mut app, "jjj99⏎"), [], "no such coma");
-    assert!(text(&app).contains("99 is no gcs: it must be a whole number from 3 to 15"));
-    assert_eq!(press(&mut app, "⎋1.5.⏎⎋"), [], "neither is this a number");
-    enters(&mut app, "jy", "anticoagulant", 1.0);
-    enters(&mut app, "n", "anticoagulant", 0.0);
-    assert_eq!(press(&mut app, "⎋q"), [Wish::Close], "Esc closes the form, q the study");
-}
-
-#[test]
-fn the_threshold_profiles_at_80_by_24() {
-    let mut app = filled(80, 24, false);
-    assert_eq!(press(&mut app, "t"), [Wish::Profiles]);
-    assert_eq!(app.update(choices()), []);
-    golden::check("profiles-80x24", &text(&app));
-    assert_eq!(press(&mut app, "⏎"), [], "it is in use");
-    assert_eq!(press(&mut app, "k⏎n"), [], "asked, and not meant");
-    assert_eq!(press(&mut app, "⏎"), []);
-    assert!(
-        text(&app).contains("Judge boosting by rule-out from now on (threshold 41 % to 20 %)?"),
-        "{}",
-        text(&app)
-    );
-    let scorer = "org.ichor.boosting/boosting".parse().unwrap();
-    let profile = "rule-out".to_owned();
-    assert_eq!(press(&mut app, "y"), [Wish::UseProfile { scorer, profile }]);
-    app.update(choices());
-    assert_eq!(press(&mut app, "jj⏎y"), [], "a void one cannot be chosen");
-    assert!(text(&app).contains("installed is d4"));
-    assert_eq!(press(&mut app, "⎋q"), [Wish::Quit]);
 }

@@ -182,7 +182,7 @@ fn the_profile_in_use_is_marked() {
     };
     assert!(in_use("youden") && !in_use("rule-out"));
     let scorer = "org.ichor.boosting/boosting".parse().unwrap();
-    site.store().set_active_profile(&scorer, "rule-out", "engine", NOW).unwrap();
+    site.store().set_active_profile(&scorer, "rule-out", "youden", "engine", NOW).unwrap();
     assert!(!in_use("youden") && in_use("rule-out"));
 }
 

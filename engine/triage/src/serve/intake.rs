@@ -124,7 +124,8 @@ impl Intake {
             self.take(left)?;
             if !self.store.open_requests()?.is_empty() {
                 self.look_at_plugins();
-                requests::serve(&mut self.store, &self.scorers, now)?;
+                let otherwise = &self.settings.config.score.profile;
+                requests::serve(&mut self.store, &self.scorers, otherwise, now)?;
             }
             self.swept = now;
         }

@@ -6,15 +6,17 @@ use ichor_store::{Request, RequestKind, Store};
 use crate::TriageError;
 use crate::scorers::Scorers;
 
-/// Serves every open request; one that cannot be served is closed with its reason.
+/// Serves every open request; one that cannot be served is closed with its reason. `otherwise` is
+/// the profile of scorers for which none was chosen.
 pub(super) fn serve(
     store: &mut Store,
     scorers: &Scorers,
+    otherwise: &str,
     now: UnixMs,
 ) -> Result<(), TriageError> {
     for request in store.open_requests()? {
-        let outcome =
-            serve_one(store, scorers, &request, now).map_err(|error| error.to_string());
+        let outcome = serve_one(store, scorers, otherwise, &request, now)
+            .map_err(|error| error.to_string());
         if let Err(why) = &outcome {
             tracing::warn!("request of {}: {why}", request.by);
         }
@@ -26,6 +28,7 @@ pub(super) fn serve(
 fn serve_one(
     store: &mut Store,
     scorers: &Scorers,
+    otherwise: &str,
     request: &Request,
     now: UnixMs,
 ) -> Result<(), TriageError> {
@@ -36,7 +39,7 @@ fn serve_one(
         RequestKind::UseProfile { scorer, profile } => {
             // A profile that does not fit the scorer as installed is refused here, not at 3 a.m.
             scorers.profile(scorer, profile)?;
-            store.set_active_profile(scorer, profile, &request.by, now)?;
+            store.set_active_profile(scorer, profile, otherwise, &request.by, now)?;
         }
     }
     Ok(())
