@@ -65,16 +65,20 @@ pub(crate) fn read_clinical(conn: &Connection, study: i64) -> Result<Vec<Clinica
 
 /// Says in the study's row whether its verdict was made on what is known by now.
 pub(crate) fn note_changed(tx: &Connection, study: i64) -> Result<()> {
-    let found: Option<(Json<Provenance>, Json<Vec<Contribution>>, Option<f64>)> = tx
+    let found = tx
         .prepare_cached(
             "SELECT v.provenance, v.contributions, s.age_years FROM study s
              JOIN verdict v ON v.id = s.active_verdict WHERE s.id = ?1",
         )?
-        .query_row([study], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .query_row([study], |row| {
+            let Json::<Provenance>(made) = row.get(0)?;
+            let Json::<Vec<Contribution>>(contributions) = row.get(1)?;
+            Ok((made.clinical, contributions, row.get(2)?))
+        })
         .optional()?;
-    let Some((Json(made), Json(contributions), age_years)) = found else { return Ok(()) };
+    let Some((used, contributions, age_years)) = found else { return Ok(()) };
     let known = ClinicalValue::known(read_clinical(tx, study)?, age_years);
-    let is_changed = !changed(&contributions, &made.clinical, &known).is_empty();
+    let is_changed = !changed(&contributions, &used, &known).is_empty();
     tx.execute(
         "UPDATE study SET clinical_changed = ?2 WHERE id = ?1",
         params![study, is_changed],
