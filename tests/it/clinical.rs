@@ -88,7 +88,9 @@ fn a_scorer_is_told_what_header_and_staff_know_and_misses_the_rest() {
     );
 
     let shown = stdout(&site.ichor("ichor", &["show", "1"]));
-    for words in ["Glasgow coma scale: 13 (ana)", "age, years: 60 (DICOM)", "WHAT PUSHED THE RISK"] {
+    for words in
+        ["Glasgow coma scale: 13 (ana)", "age, years: 60 (DICOM)", "WHAT PUSHED THE RISK"]
+    {
         assert!(shown.contains(words), "{words}:\n{shown}");
     }
     assert_eq!(site.end(Signal::TERM), Some(0));
