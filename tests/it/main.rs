@@ -18,3 +18,4 @@ mod clinical;
 mod command_line;
 mod first_light;
 mod killed;
+mod words;

@@ -67,9 +67,9 @@ fn sign(name: &str) -> Option<String> {
     SIGNS.iter().find(|(known, ..)| *known == bare).map(|(_, words, _)| (*words).to_owned())
 }
 
-/// `IMAGE_CLASS_FEATURE`.
+/// `IMAGE_CLASS_FEATURE`; by IBSI's definitions the same with a prefix.
 fn radiomics(name: &str) -> Option<String> {
-    let (image, rest) = name.split_once('_')?;
+    let (image, rest) = name.strip_prefix("ibsi-").unwrap_or(name).split_once('_')?;
     let (class, feature) = rest.split_once('_')?;
     let words = match class {
         "shape" => looked_up(SHAPE, feature)?.to_owned(),

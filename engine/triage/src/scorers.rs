@@ -375,38 +375,3 @@ pub(crate) fn declined(why: Withheld, provenance: Provenance) -> ScorerResult {
         contributions: Vec::new(),
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use ichor_core::input_words;
-    use ichor_radiomics::{Filter, Parameters};
-
-    #[test]
-    fn every_name_of_ours_has_words_that_fit_a_line() {
-        let mut all = Parameters::default();
-        let pointwise = [
-            Filter::Square,
-            Filter::SquareRoot,
-            Filter::Logarithm,
-            Filter::Exponential,
-            Filter::Gradient,
-        ];
-        all.filters.extend(pointwise);
-        let mut names = all.names();
-        assert!(names.len() > 1379);
-        names.extend((0..256).map(|at| format!("cnn_{at:03}")));
-        names.push(super::VOLUME.to_owned());
-        names.extend(super::ClinicalName::ALL.map(|v| format!("clinical.{}", v.name)));
-        let words: std::collections::BTreeSet<String> =
-            names.iter().map(|name| input_words(name)).collect();
-        assert_eq!(words.len(), names.len(), "two names have the same words");
-        for (name, words) in names.iter().map(|name| (name, input_words(name))) {
-            assert!(words != *name && !words.contains('_'), "{name}: {words}");
-            assert!(words.chars().count() <= 44, "{name}: {words}");
-            let of_the_image_itself =
-                !words.contains(", detail") && !words.contains(", wavelet");
-            let shipped = name.starts_with("original_") && of_the_image_itself;
-            assert!(!shipped || words.chars().count() <= 27, "{name}: {words}");
-        }
-    }
-}

@@ -12,7 +12,7 @@ use std::{
 };
 
 use ichor_core::UnixMs;
-use ichor_store::RequestKind;
+use ichor_store::{RequestKind, VoidProfile};
 use serde_json::Value;
 use site::Site;
 
@@ -184,6 +184,59 @@ fn the_profile_in_use_is_marked() {
     let scorer = "org.ichor.boosting/boosting".parse().unwrap();
     site.store().set_active_profile(&scorer, "rule-out", "youden", "engine", NOW).unwrap();
     assert!(!in_use("youden") && in_use("rule-out"));
+}
+
+#[test]
+fn a_profile_alone_is_one_of_the_active_scorer() {
+    let site = Site::filled(NOW);
+    let said = printed(&site, "profile use youden --yes");
+    assert!(said.contains("judged by youden already"), "{said}");
+    assert_eq!(site.store().open_requests().unwrap(), []);
+    let said = printed(&site, "profile use rule-out --yes");
+    for words in [
+        "from  youden        41 %  sensitivity 89 % (73 to 96, n 28)  specificity 78 % (68 to 85, n 90)",
+        "to    rule-out      11 %  sensitivity 89 % (73 to 96, n 28)",
+        "      youden; phantom development, simulated labels",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    let kind = RequestKind::UseProfile {
+        scorer: "org.ichor.boosting/boosting".parse().unwrap(),
+        profile: "rule-out".to_owned(),
+    };
+    assert_eq!(site.store().open_requests().unwrap()[0].kind, kind);
+    assert_eq!(complaint(&site, "profile use a b c").1, 2);
+}
+
+#[test]
+fn a_void_profile_is_listed_with_its_reason_and_not_used() {
+    let site = Site::filled(NOW);
+    let void = VoidProfile {
+        scorer: "org.ichor.boosting/boosting".parse().unwrap(),
+        profile: "rule-out".to_owned(),
+        why: "tuned for weights c3, installed is d4".to_owned(),
+    };
+    site.store().set_void_profiles(&[void]).unwrap();
+    let list = printed(&site, "profile list");
+    assert!(list.contains("VOID: tuned for weights c3, installed is d4"), "{list}");
+    let (words, code) = complaint(&site, "profile use rule-out --yes");
+    assert_eq!(code, 1);
+    assert!(words.contains("tuned for weights c3, installed is d4"), "{words}");
+    assert_eq!(site.store().open_requests().unwrap(), []);
+}
+
+#[test]
+fn what_pushed_the_risk_is_shown_in_words_and_kept_by_name() {
+    let site = Site::filled(NOW);
+    let text = printed(&site, "show MRN00000");
+    let (_, pushes) = text.split_once("WHAT PUSHED THE RISK, log-odds\n").unwrap();
+    let first = pushes.lines().next().unwrap();
+    assert!(first.starts_with(" +1.32 ████████████ largest diameter, mm"), "{first}");
+    assert!(first.ends_with(" 48.25"), "{first}");
+    let verdict = &json(&site, "show MRN00000 --json")["verdicts"][0];
+    let push = &verdict["contributions"][0];
+    assert_eq!(push["name"], "original_shape_Maximum3DDiameter");
+    assert_eq!(push["words"], "largest diameter, mm");
 }
 
 #[test]
