@@ -23,7 +23,7 @@ pub fn input_words_at(name: &str, value: Option<f64>) -> String {
 pub fn input_value(name: &str, value: Option<f64>) -> String {
     let is_sign =
         |name: &str| SIGNS.iter().any(|(known, _, is_sign)| *known == name && *is_sign);
-    let is_clinical = |name| ClinicalName::find(name).is_ok_and(|known| known.is_yes_or_no());
+    let is_clinical = |name| ClinicalName::find(name).is_ok_and(ClinicalName::is_yes_or_no);
     let yes_or_no = name.strip_prefix("sign.").is_some_and(is_sign)
         || name.strip_prefix("clinical.").is_some_and(is_clinical);
     match value {
