@@ -66,7 +66,8 @@ fn the_clinical_form_at_80_by_24() {
     assert_eq!(press(&mut app, "⎋1.5.⏎⎋"), [], "neither is this a number");
     enters(&mut app, "jy", "anticoagulant", 1.0);
     enters(&mut app, "n", "anticoagulant", 0.0);
-    assert_eq!(press(&mut app, "⎋q"), [Wish::Close], "Esc closes the form, q the study");
+    assert_eq!(press(&mut app, "r"), [Wish::Rescore(2)], "and the form is over");
+    assert_eq!(press(&mut app, "c⎋q"), [Wish::Close], "Esc closes the form, q the study");
 }
 
 #[test]

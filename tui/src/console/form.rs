@@ -54,6 +54,9 @@ impl Form {
         let last = ClinicalName::ALL.len() - 1;
         match key.code {
             KeyCode::Esc | KeyCode::Char('q') if self.typed.is_empty() => return Step::Close,
+            KeyCode::Char('r') if self.typed.is_empty() => {
+                return Step::Done(Wish::Rescore(self.study));
+            }
             KeyCode::Esc => self.typed.clear(),
             KeyCode::Enter => return self.enter(),
             KeyCode::Up | KeyCode::Char('k') => self.go(self.at.saturating_sub(1)),
@@ -85,7 +88,13 @@ impl Form {
         } else {
             ("0-9", "type a value")
         };
-        vec![("Up Down", "move"), number, ("-", "take back"), ("Esc", "close")]
+        vec![
+            ("Up Down", "move"),
+            number,
+            ("-", "take back"),
+            ("r", "re-score"),
+            ("Esc", "close"),
+        ]
     }
 
     /// Takes digits and a point, or the comma that some keyboards have for it.
