@@ -62,8 +62,13 @@ pub(crate) fn show_clinical(
                 clean(known.source.who()),
             )
         });
-        let ClinicalName { name, words, low, high, .. } = name;
-        writeln!(out, "{name:<15} {value:>7}  {who:<12} {words}, {low} to {high}")?;
+        let ClinicalName { words, low, high, .. } = name;
+        let range = if name.is_yes_or_no() {
+            "0 no, 1 yes".to_owned()
+        } else {
+            format!("{low} to {high}")
+        };
+        writeln!(out, "{:<15} {value:>7}  {who:<12} {words}, {range}", name.name)?;
     }
     Ok(())
 }
