@@ -120,6 +120,15 @@ fn a_scorer_that_does_wrong_is_found_out() {
 }
 
 #[test]
+fn a_scorer_that_asks_for_what_nobody_can_enter_is_found_out() {
+    let site = Site::new("asking-plugin");
+    let change = |text: String| text.replace("clinical.onset_to_ct_h", "clinical.onset");
+    let Some(folder) = scorer(&site, "asks", change) else { return };
+    let (passed, report) = check(&site, &folder);
+    assert!(!passed && report.contains("no clinical value is called \"onset\""), "{report}");
+}
+
+#[test]
 fn a_plugin_that_does_not_open_is_not_installed() {
     let site = Site::new("closed-plugin");
     let refuses = |text: String| {

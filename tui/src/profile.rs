@@ -29,6 +29,12 @@ pub(crate) fn list(settings: &Settings, json: bool, out: &mut dyn Write) -> Resu
         writeln!(out)?;
         return Ok(());
     }
+    if store.is_none() {
+        writeln!(
+            out,
+            "which are void is known once the engine has run; `ichor doctor` checks those in use"
+        )?;
+    }
     let mut last = None;
     for choice in &all {
         let scorer = &choice.profile.scorer;

@@ -1,10 +1,11 @@
 //! What a scorer is tried with: inputs that are there, missing, and far out.
 
-use ichor_core::Features;
+use ichor_core::{ClinicalName, Features};
 use ichor_host::{HostError, Scored};
 
 use super::{Bench, answered, compared};
 use crate::TriageError;
+use crate::scorers::CLINICAL;
 
 /// Values that every input takes at once.
 const FAR_OUT: [f64; 6] = [0.0, -1.0, 1e9, -1e9, 1e300, f64::MIN_POSITIVE];
@@ -31,6 +32,16 @@ pub(super) fn try_all(
     let mut scored = first.is_ok();
     add("scores", answered(&first, risk));
     add("same bits", same);
+
+    let mut clinical = names.iter().filter_map(|name| name.strip_prefix(CLINICAL));
+    let unknown = clinical.find_map(|name| ClinicalName::find(name).err());
+    add(
+        "names",
+        unknown.map_or_else(
+            || Ok("known where they must be".to_owned()),
+            |why| Err(why.to_string()),
+        ),
+    );
 
     let none = worker.score(unit, &Features::default());
     scored |= none.is_ok();
