@@ -9,7 +9,7 @@ use std::slice;
 use candle_core::{Device, Error, Result};
 
 use crate::interface::{Batch, CPU, Memory, Network as Given, Table, Text, VERSION};
-use crate::network::Network;
+use crate::network::{Network, Seen};
 
 /// What the engine looks for.
 #[unsafe(no_mangle)]
@@ -21,7 +21,8 @@ pub static ICHOR_CUDA: Table = Table {
     memory,
     open,
     take,
-    forward,
+    put,
+    get,
     gradient,
     close,
 };
@@ -52,7 +53,8 @@ fn device(index: i32) -> Result<Device> {
     match usize::try_from(index) {
         _ if index == CPU => Ok(Device::Cpu),
         #[cfg(feature = "cuda")]
-        Ok(index) => Device::new_cuda(index),
+        // A stream of its own, not the calling thread's: any thread may use a handle.
+        Ok(index) => Device::new_cuda_with_stream(index),
         _ => Err(Error::msg(format!("this library has no device {index}"))),
     }
 }
@@ -137,33 +139,42 @@ unsafe extern "C" fn take(
     })
 }
 
-unsafe extern "C" fn forward(handle: *mut c_void, batch: *const Batch, text: *mut Text) -> i32 {
+unsafe extern "C" fn put(
+    handle: *mut c_void,
+    place: usize,
+    batch: *const Batch,
+    text: *mut Text,
+) -> i32 {
     told(text, || {
         // SAFETY: the caller promises a handle and a batch whose lengths are right.
         let (network, batch) = unsafe { (network(handle)?, batch.as_ref()) };
         let batch = batch.ok_or_else(|| Error::msg("no batch is given"))?;
         sized(batch.size, size_of::<Batch>())?;
         // SAFETY: as above.
-        let (pixels, out) = unsafe {
-            (
-                slice::from_raw_parts(batch.pixels, batch.n_pixels),
-                slice::from_raw_parts_mut(batch.out, batch.n_out),
-            )
-        };
-        let [n, y, x] = batch.dim;
-        let computed = network.forward(pixels, (n, y, x), batch.keep)?;
-        if computed.len() != out.len() {
-            let words = format!("an output of {} for {}", computed.len(), out.len());
-            return Err(Error::msg(words));
-        }
-        out.copy_from_slice(&computed);
-        Ok(())
+        let pixels = unsafe { slice::from_raw_parts(batch.pixels, batch.n_pixels) };
+        let sides = (!batch.sides.is_null())
+            // SAFETY: where it is not null, there is a pair for every slice.
+            .then(|| unsafe { slice::from_raw_parts(batch.sides, batch.dim[0]) });
+        network.put(place, &Seen { pixels, dim: batch.dim, sides, keep: batch.keep != 0 })
+    })
+}
+
+unsafe extern "C" fn get(
+    handle: *mut c_void,
+    place: usize,
+    to: *mut f32,
+    n: usize,
+    text: *mut Text,
+) -> i32 {
+    told(text, || {
+        // SAFETY: the caller promises a handle and an array of this length.
+        let (network, to) = unsafe { (network(handle)?, slice::from_raw_parts_mut(to, n)) };
+        network.get(place, to)
     })
 }
 
 unsafe extern "C" fn gradient(
     handle: *mut c_void,
-    kept: usize,
     by_output: *const f32,
     n_output: usize,
     to: *mut f32,
@@ -179,7 +190,7 @@ unsafe extern "C" fn gradient(
                 slice::from_raw_parts_mut(to, n),
             )
         };
-        network.gradient(kept, by_output, to)
+        network.gradient(by_output, to)
     })
 }
 

@@ -6,8 +6,12 @@
 //! opens nothing.
 
 mod absent;
+mod backward;
+mod convolve;
+mod copies;
 mod driver;
 mod export;
+mod inside;
 pub mod interface;
 mod library;
 mod network;
@@ -15,4 +19,4 @@ mod taps;
 
 pub use absent::Absent;
 pub use driver::{Driver, Found};
-pub use library::{Description, FILE, Library, Loaded};
+pub use library::{Description, FILE, Library, Loaded, Slices};

@@ -124,6 +124,19 @@ impl Library {
     }
 }
 
+/// A batch as a network is given it; see [`Batch`] for what each part means.
+#[derive(Debug, Clone, Copy)]
+pub struct Slices<'a> {
+    /// `(n, channels, y, x)`.
+    pub pixels: &'a [f32],
+    /// How many, rows, columns.
+    pub dim: [usize; 3],
+    /// Rows and columns that each slice shows; all of them where none.
+    pub sides: Option<&'a [[usize; 2]]>,
+    /// Whether the maps are kept for a gradient.
+    pub keep: bool,
+}
+
 /// A network on a device.
 #[derive(Debug)]
 pub struct Loaded {
@@ -144,39 +157,48 @@ impl Loaded {
         })
     }
 
-    /// Computes `pixels`, `(n, channels, y, x)` of `dim`, into `out`; maps are kept under `keep`
-    /// where that is not 0.
-    pub fn forward(
-        &mut self,
-        pixels: &[f32],
-        dim: [usize; 3],
-        out: &mut [f32],
-        keep: usize,
-    ) -> Result<(), Absent> {
-        let n_pixels = pixels.len();
-        if n_pixels != dim.iter().product::<usize>() * self.channels {
-            let reason = format!("{n_pixels} pixels for {dim:?}");
-            return Err(Absent::Failed { what: "computing a batch", reason });
+    /// Begins a batch in a place below [`interface::PLACES`].
+    pub fn put(&mut self, place: usize, slices: &Slices<'_>) -> Result<(), Absent> {
+        const WHAT: &str = "beginning a batch";
+        let Slices { pixels, dim, sides, keep } = *slices;
+        let fits = pixels.len() == dim.iter().product::<usize>() * self.channels
+            && sides.is_none_or(|sides| sides.len() == dim[0]);
+        if !fits {
+            let reason = format!("{} pixels for {dim:?}", pixels.len());
+            return Err(Absent::Failed { what: WHAT, reason });
         }
         let batch = Batch {
             size: size_of::<Batch>(),
             dim,
             pixels: pixels.as_ptr(),
-            n_pixels,
-            out: out.as_mut_ptr(),
-            n_out: out.len(),
-            keep,
+            n_pixels: pixels.len(),
+            sides: sides.map_or(ptr::null(), <[_]>::as_ptr),
+            keep: u32::from(keep),
         };
-        // SAFETY: an open handle; both arrays live through the call with the lengths given.
-        told("computing a batch", |text| unsafe {
-            (self.table.forward)(self.handle, &raw const batch, text)
+        // SAFETY: an open handle; all arrays live through the call with the lengths given.
+        told(WHAT, |text| unsafe {
+            (self.table.put)(self.handle, place, &raw const batch, text)
         })
     }
 
-    /// Gradient by the parameters into `gradient`, from that by the output of what was kept.
+    /// Waits for the batch in `place` and writes its output.
+    pub fn get(&mut self, place: usize, out: &mut [f32]) -> Result<(), Absent> {
+        // SAFETY: an open handle, and an array of its own length.
+        told("computing a batch", |text| unsafe {
+            (self.table.get)(self.handle, place, out.as_mut_ptr(), out.len(), text)
+        })
+    }
+
+    /// Computes one batch and waits for it.
+    pub fn forward(&mut self, slices: &Slices<'_>, out: &mut [f32]) -> Result<(), Absent> {
+        self.put(0, slices)?;
+        self.get(0, out)
+    }
+
+    /// Gradient by the parameters into `gradient`, from that by the output of the batch that was
+    /// kept.
     pub fn gradient(
         &mut self,
-        kept: usize,
         by_output: &[f32],
         gradient: &mut [f32],
     ) -> Result<(), Absent> {
@@ -184,7 +206,7 @@ impl Loaded {
         // SAFETY: an open handle; both arrays live through the call with the lengths given.
         told("computing a gradient", |text| unsafe {
             let (by_output, to) = (by_output.as_ptr(), gradient.as_mut_ptr());
-            (self.table.gradient)(self.handle, kept, by_output, n_output, to, n, text)
+            (self.table.gradient)(self.handle, by_output, n_output, to, n, text)
         })
     }
 }

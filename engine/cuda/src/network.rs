@@ -1,39 +1,65 @@
-//! A network by candle's tensors, forward and backward, on whatever device they lie.
+//! A network by candle's tensors on whatever device they lie: its weights, and the way forward.
 //!
 //! candle computes what it computes well on a GPU: convolutions by cuDNN, products by cuBLAS. A
 //! 2x2 up-convolution is a 1x1 convolution whose channels are dealt out over four pixels, because
-//! candle's own is a naive kernel. The gradient is written out here: candle's max-pooling gives a
-//! quarter of it, and its gradient by weights is a convolution with a kernel as large as the image.
+//! candle's own is a naive kernel. On the CPU, which has no bf16 here, maps and weights are rounded
+//! to it where a GPU would round them.
 
 use candle_core::{DType, Device, Error, Result, Tensor};
 
+use crate::convolve::convolve;
+use crate::copies::Copies;
+use crate::inside::Inside;
 use crate::interface::{BF16, CONVOLVE, F32, LOGITS, POOL, Step, UP};
-use crate::taps::{by_taps, deal, gather, halves, largest, turned};
+use crate::taps::{deal, turned};
 
 /// Maps of one slot, by what is concatenated.
-type Slot = [Option<Tensor>; 2];
+pub(crate) type Slot = [Option<Tensor>; 2];
+
+/// A batch as it comes in.
+#[derive(Debug)]
+pub(crate) struct Seen<'a> {
+    /// `(n, channels, y, x)`.
+    pub(crate) pixels: &'a [f32],
+    /// How many, rows, columns.
+    pub(crate) dim: [usize; 3],
+    /// Rows and columns of each slice; all of them where none.
+    pub(crate) sides: Option<&'a [[usize; 2]]>,
+    /// Whether the maps are kept for a gradient.
+    pub(crate) keep: bool,
+}
+
+/// Maps of a batch, for its gradient.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub(crate) slots: Vec<Slot>,
+    pub(crate) inside: Option<Inside>,
+}
 
 /// Weights of one step on the device.
 #[derive(Debug)]
-struct Layer {
+pub(crate) struct Layer {
     /// `(out, in, side, side)`; of an up-convolution `(4 out, in, 1, 1)`.
     weight: Tensor,
     /// `(1, out, 1, 1)`.
     bias: Tensor,
     /// From the gradient by the output to that by the input; none where maps are never kept.
-    turned: Option<Tensor>,
+    pub(crate) turned: Option<Tensor>,
 }
 
 /// A network on a device.
 #[derive(Debug)]
 pub(crate) struct Network {
-    steps: Vec<Step>,
-    layers: Vec<Option<Layer>>,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) layers: Vec<Option<Layer>>,
     channels: usize,
     n_parameters: usize,
-    device: Device,
+    pub(crate) device: Device,
     dtype: DType,
-    kept: Vec<Option<Vec<Slot>>>,
+    /// Whether numbers are rounded to bf16 that are stored in f32.
+    rounds: bool,
+    copies: Copies,
+    pub(crate) kept: Option<Kept>,
 }
 
 impl Network {
@@ -47,14 +73,24 @@ impl Network {
         parameters: &[f32],
         precision: u32,
     ) -> Result<Self> {
-        let dtype = match precision {
-            F32 => DType::F32,
-            BF16 => DType::BF16,
-            other => return Err(Error::msg(format!("no precision {other}"))),
+        let (dtype, rounds) = match (precision, &device) {
+            (F32, _) => (DType::F32, false),
+            (BF16, Device::Cpu) => (DType::F32, true),
+            (BF16, _) => (DType::BF16, false),
+            (other, _) => return Err(Error::msg(format!("no precision {other}"))),
         };
-        let n_parameters = parameters.len();
-        let (layers, kept) = (Vec::new(), Vec::new());
-        let mut network = Self { steps, layers, channels, n_parameters, device, dtype, kept };
+        let copies = Copies::new(&device)?;
+        let mut network = Self {
+            steps,
+            layers: Vec::new(),
+            channels,
+            n_parameters: parameters.len(),
+            device,
+            dtype,
+            rounds,
+            copies,
+            kept: None,
+        };
         network.take(parameters)?;
         Ok(network)
     }
@@ -67,6 +103,7 @@ impl Network {
         }
         let layers = self.steps.iter().map(|step| self.layer(step, parameters));
         self.layers = layers.collect::<Result<_>>()?;
+        self.kept = None;
         Ok(())
     }
 
@@ -91,159 +128,118 @@ impl Network {
             weight = weight.reshape((c_in, 4 * c_out))?.t()?.contiguous()?;
             weight = weight.reshape((4 * c_out, c_in, 1, 1))?;
         }
-        let there = |tensor: &Tensor| tensor.to_dtype(self.dtype)?.to_device(&self.device);
-        let bias = Tensor::from_slice(part(step.bias, c_out)?, (1, c_out, 1, 1), &Device::Cpu)?;
-        let turned = match self.dtype {
-            DType::F32 => Some(there(&turned(&weight)?)?),
-            _ => None,
+        let there = |tensor: &Tensor| {
+            self.rounded(tensor.to_dtype(self.dtype)?)?.to_device(&self.device)
         };
+        let bias = Tensor::from_slice(part(step.bias, c_out)?, (1, c_out, 1, 1), &Device::Cpu)?;
+        let turned = if self.exact() { Some(there(&turned(&weight)?)?) } else { None };
         Ok(Some(Layer { weight: there(&weight)?, bias: there(&bias)?, turned }))
     }
 
-    /// Pixels `(n, channels, y, x)` to the output; maps are kept under `keep` where that is not 0.
-    pub(crate) fn forward(
-        &mut self,
-        pixels: &[f32],
-        (n, y, x): (usize, usize, usize),
-        keep: usize,
-    ) -> Result<Vec<f32>> {
-        if keep > 0 && self.dtype != DType::F32 {
+    /// Whether it computes in f32 throughout.
+    fn exact(&self) -> bool {
+        self.dtype == DType::F32 && !self.rounds
+    }
+
+    /// What a GPU would have stored.
+    fn rounded(&self, numbers: Tensor) -> Result<Tensor> {
+        if self.rounds { numbers.to_dtype(DType::BF16)?.to_dtype(DType::F32) } else { Ok(numbers) }
+    }
+
+    /// Begins a batch in a place of its own.
+    pub(crate) fn put(&mut self, place: usize, seen: &Seen<'_>) -> Result<()> {
+        if seen.keep && !self.exact() {
             return Err(Error::msg("a gradient is computed in f32 only"));
         }
-        let pixels = Tensor::from_slice(pixels, (n, self.channels, y, x), &self.device)?;
+        let [n, y, x] = seen.dim;
+        let dims = (n, self.channels, y, x);
+        let pixels = self.copies.bring(place, seen.pixels, dims, &self.device)?;
+        let out = self.forward(&pixels, seen)?.to_dtype(DType::F32)?;
+        self.copies.send(place, &out)
+    }
+
+    /// Waits for the batch in `place` and writes its output.
+    pub(crate) fn get(&mut self, place: usize, to: &mut [f32]) -> Result<()> {
+        self.copies.fetch(place, to)
+    }
+
+    /// Pixels `(n, channels, y, x)` to the output.
+    fn forward(&mut self, pixels: &Tensor, seen: &Seen<'_>) -> Result<Tensor> {
+        let n_poolings = self.steps.iter().filter(|step| step.kind == POOL).count();
+        let storage = (self.dtype, &self.device);
+        let inside =
+            seen.sides.map(|sides| Inside::new(sides, seen.dim, n_poolings, storage)).transpose()?;
+        let only = |maps: Tensor| match &inside {
+            Some(inside) => inside.of(&maps),
+            None => Ok(maps),
+        };
         let n_slots = 2 + self.steps.iter().map(|s| s.target.max(s.source)).max().unwrap_or(0);
         let mut slots: Vec<Slot> = vec![[None, None]; n_slots as usize];
-        slots[0][0] = Some(pixels.to_dtype(self.dtype)?);
-        let mut out = None;
+        slots[0][0] = Some(only(self.rounded(pixels.to_dtype(self.dtype)?)?)?);
+        let mut logits = None;
         for (at, (step, layer)) in self.steps.iter().zip(&self.layers).enumerate() {
             let source = step.source as usize;
-            let seen = if step.kind == POOL {
-                group(&slots[source], 0)?
-            } else {
-                joined(&slots[source])?
-            };
-            let made = match (step.kind, layer) {
-                (POOL, _) => seen.max_pool2d(2)?,
-                (_, None) => return Err(Error::msg("a step without its weights")),
-                (CONVOLVE, Some(layer)) => {
-                    let d = step.dilation as usize;
-                    let sums = seen.conv2d(&layer.weight, d, 1, d, 1)?;
-                    sums.broadcast_add(&layer.bias)?.relu()?
-                }
-                (UP, Some(layer)) => deal(&seen.conv2d(&layer.weight, 0, 1, 1, 1)?)?
-                    .broadcast_add(&layer.bias)?,
-                (_, Some(layer)) => {
-                    out = Some(
-                        seen.conv2d(&layer.weight, 0, 1, 1, 1)?.broadcast_add(&layer.bias)?,
-                    );
-                    continue;
-                }
-            };
+            if step.kind == LOGITS {
+                logits = Some(self.step(step, layer.as_ref(), &slots[source])?);
+                continue;
+            }
+            let made = only(self.step(step, layer.as_ref(), &slots[source])?)?;
             slots[step.target as usize][usize::from(step.group > 0)] = Some(made);
             let read_again = self.steps[at + 1..].iter().any(|s| s.source == step.source);
-            if keep == 0 && !read_again {
+            if !seen.keep && !read_again {
                 slots[source] = [None, None];
             }
         }
-        let out = match (out, self.steps.last()) {
+        let out = match (logits, self.steps.last()) {
             (Some(logits), _) => logits,
-            (None, Some(last)) => group(&slots[last.target as usize], 0)?.mean((2, 3))?,
+            (None, Some(last)) => means(&group(&slots[last.target as usize], 0)?, inside.as_ref())?,
             (None, None) => return Err(Error::msg("a network without a step")),
         };
-        if keep > 0 {
-            self.kept.resize_with(self.kept.len().max(keep), || None);
-            self.kept[keep - 1] = Some(slots);
+        if seen.keep {
+            self.kept = Some(Kept { slots, inside });
         }
-        out.to_dtype(DType::F32)?.flatten_all()?.to_vec1()
+        Ok(out)
     }
 
-    /// Gradient by the parameters into `gradient`, from that by the output of what was kept.
-    pub(crate) fn gradient(
-        &self,
-        kept: usize,
-        by_output: &[f32],
-        gradient: &mut [f32],
-    ) -> Result<()> {
-        let slots = kept.checked_sub(1).and_then(|at| self.kept.get(at)?.as_ref());
-        let slots = slots.ok_or_else(|| Error::msg(format!("nothing is kept under {kept}")))?;
-        let mut back: Vec<Slot> = vec![[None, None]; slots.len()];
-        if let Some(last) = self.steps.last().filter(|step| step.kind != LOGITS) {
-            let maps = group(&slots[last.target as usize], 0)?;
-            let (n, c, y, x) = maps.dims4()?;
-            let means = Tensor::from_slice(by_output, (n, c, 1, 1), &self.device)?;
-            let by_maps = (means / (y * x) as f64)?.broadcast_as((n, c, y, x))?.contiguous()?;
-            back[last.target as usize][0] = Some(by_maps);
+    /// What one step makes of a slot.
+    fn step(&self, step: &Step, layer: Option<&Layer>, source: &Slot) -> Result<Tensor> {
+        if step.kind == POOL {
+            return group(source, 0)?.max_pool2d(2);
         }
-        gradient.fill(0.0);
-        for (step, layer) in self.steps.iter().zip(&self.layers).rev() {
-            let (source, target) = (step.source as usize, step.target as usize);
-            let which = usize::from(step.group > 0);
-            if step.kind == POOL {
-                let by_output = group(&back[target], 0)?;
-                let by_input = largest(&group(&slots[source], 0)?, &by_output)?;
-                add(&mut back[source][0], by_input)?;
-                continue;
+        let Layer { weight, bias, .. } =
+            layer.ok_or_else(|| Error::msg("a step without its weights"))?;
+        let seen = joined(source)?;
+        let made = match step.kind {
+            CONVOLVE => {
+                let d = step.dilation as usize;
+                convolve(&seen, weight, d, d)?
             }
-            let (Some(layer), seen) = (layer, joined(&slots[source])?) else {
-                return Err(Error::msg("a step without its weights"));
-            };
-            let (n, _, y, x) = seen.dims4()?;
-            let by_sums = match step.kind {
-                LOGITS => Tensor::from_slice(by_output, (n, 1, y, x), &self.device)?,
-                UP => group(&back[target], which)?,
-                _ => {
-                    let made = group(&slots[target], which)?;
-                    let passed = made.gt(0f32)?.to_dtype(DType::F32)?;
-                    (group(&back[target], which)? * passed)?
-                }
-            };
-            put(gradient, step.bias, &by_sums.sum((0, 2, 3))?)?;
-            let dilation = if step.kind == CONVOLVE { step.dilation as usize } else { 0 };
-            let by_sums = if step.kind == UP { gather(&by_sums)? } else { by_sums };
-            let mut by_weight = by_taps(&seen, &by_sums, dilation)?;
-            if step.kind == UP {
-                by_weight = by_weight.reshape((4 * step.channels_out as usize, ()))?.t()?;
-            }
-            put(gradient, step.weight, &by_weight)?;
-            if let (true, Some(turned)) = (source > 0, &layer.turned) {
-                let by_input = by_sums.conv2d(turned, dilation, 1, dilation.max(1), 1)?;
-                let of = |at: usize| slots[source][at].as_ref().map(|maps| maps.dim(1));
-                let [first, second] =
-                    halves(&by_input, [of(0).transpose()?, of(1).transpose()?])?;
-                first.map_or(Ok(()), |part| add(&mut back[source][0], part))?;
-                second.map_or(Ok(()), |part| add(&mut back[source][1], part))?;
-            }
-        }
-        Ok(())
+            UP => deal(&convolve(&seen, weight, 0, 1)?)?,
+            _ => convolve(&seen, weight, 0, 1)?,
+        };
+        let made = self.rounded(self.rounded(made)?.broadcast_add(bias)?)?;
+        if step.kind == CONVOLVE { made.relu() } else { Ok(made) }
     }
 }
 
+/// Means over `(y, x)` of what is there, `(n, c)`, in f32.
+fn means(maps: &Tensor, inside: Option<&Inside>) -> Result<Tensor> {
+    let maps = maps.to_dtype(DType::F32)?;
+    let Some(inside) = inside else { return maps.mean((2, 3)) };
+    let (n, _, y, x) = maps.dims4()?;
+    let n_pixels = inside.n_pixels(y, x)?.reshape((n, 1))?;
+    maps.sum((2, 3))?.broadcast_div(&n_pixels)
+}
+
 /// One group of a slot.
-fn group(slot: &Slot, which: usize) -> Result<Tensor> {
+pub(crate) fn group(slot: &Slot, which: usize) -> Result<Tensor> {
     slot[which].clone().ok_or_else(|| Error::msg("a step reads maps that are not written"))
 }
 
 /// All channels of a slot.
-fn joined(slot: &Slot) -> Result<Tensor> {
+pub(crate) fn joined(slot: &Slot) -> Result<Tensor> {
     match slot {
         [Some(first), Some(second)] => Tensor::cat(&[first, second], 1),
         _ => group(slot, 0),
     }
-}
-
-fn add(sum: &mut Option<Tensor>, part: Tensor) -> Result<()> {
-    *sum = Some(match sum.take() {
-        Some(sum) => (sum + part)?,
-        None => part,
-    });
-    Ok(())
-}
-
-/// Writes `part` where its parameters start.
-fn put(gradient: &mut [f32], start: u64, part: &Tensor) -> Result<()> {
-    let numbers: Vec<f32> = part.contiguous()?.flatten_all()?.to_vec1()?;
-    let start = usize::try_from(start).unwrap_or(usize::MAX);
-    let place = gradient.get_mut(start..start.saturating_add(numbers.len()));
-    place.ok_or_else(|| Error::msg("a gradient that is too short"))?.copy_from_slice(&numbers);
-    Ok(())
 }
