@@ -51,6 +51,11 @@ mod exact {
         })
     }
 
+    /// A dimension as cuDNN takes it; one that it cannot hold is refused by it as negative.
+    fn number(dim: usize) -> i32 {
+        i32::try_from(dim).unwrap_or(-1)
+    }
+
     /// A convolution in f32 whose products are in f32.
     pub(super) struct Exact {
         pub(super) padding: usize,
@@ -83,10 +88,9 @@ mod exact {
             let (n, c_in, y, x) = seen_layout.shape().dims4()?;
             let (c_out, _, side, _) = weight_layout.shape().dims4()?;
             let lost = self.dilation * (side - 1);
-            let (y_out, x_out) =
-                (y + 2 * self.padding - lost, x + 2 * self.padding - lost);
-            let int = |dims: [usize; 4]| dims.map(|dim| dim as i32);
-            let twice = |number: usize| [number as i32; 2];
+            let (y_out, x_out) = (y + 2 * self.padding - lost, x + 2 * self.padding - lost);
+            let int = |dims: [usize; 4]| dims.map(number);
+            let twice = |side: usize| [number(side); 2];
             let wrap = Error::wrap;
 
             let device = seen.device.clone();

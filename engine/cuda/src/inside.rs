@@ -24,7 +24,8 @@ impl Inside {
     ) -> Result<Self> {
         let multiple = 1 << n_poolings;
         let fits = |side: usize, all: usize| side <= all && side.is_multiple_of(multiple);
-        if sides.len() != n || sides.iter().any(|&[rows, cols]| !fits(rows, y) || !fits(cols, x))
+        if sides.len() != n
+            || sides.iter().any(|&[rows, cols]| !fits(rows, y) || !fits(cols, x))
         {
             let words = format!("sides {sides:?} in {y} x {x}, multiples of {multiple}");
             return Err(Error::msg(words));

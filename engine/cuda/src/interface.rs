@@ -145,14 +145,8 @@ pub struct Table {
     /// Gradient by the parameters, summed over the slices of the batch that was kept, from that by
     /// its output: handle, gradient by the output, its length, gradient by the parameters, its
     /// length. In f32 only.
-    pub gradient: unsafe extern "C" fn(
-        *mut c_void,
-        *const f32,
-        usize,
-        *mut f32,
-        usize,
-        *mut Text,
-    ) -> i32,
+    pub gradient:
+        unsafe extern "C" fn(*mut c_void, *const f32, usize, *mut f32, usize, *mut Text) -> i32,
     /// Ends a handle.
     pub close: unsafe extern "C" fn(*mut c_void),
 }

@@ -197,11 +197,7 @@ impl Loaded {
 
     /// Gradient by the parameters into `gradient`, from that by the output of the batch that was
     /// kept.
-    pub fn gradient(
-        &mut self,
-        by_output: &[f32],
-        gradient: &mut [f32],
-    ) -> Result<(), Absent> {
+    pub fn gradient(&mut self, by_output: &[f32], gradient: &mut [f32]) -> Result<(), Absent> {
         let (n_output, n) = (by_output.len(), gradient.len());
         // SAFETY: an open handle; both arrays live through the call with the lengths given.
         told("computing a gradient", |text| unsafe {

@@ -143,7 +143,11 @@ impl Network {
 
     /// What a GPU would have stored.
     fn rounded(&self, numbers: Tensor) -> Result<Tensor> {
-        if self.rounds { numbers.to_dtype(DType::BF16)?.to_dtype(DType::F32) } else { Ok(numbers) }
+        if self.rounds {
+            numbers.to_dtype(DType::BF16)?.to_dtype(DType::F32)
+        } else {
+            Ok(numbers)
+        }
     }
 
     /// Begins a batch in a place of its own.
@@ -167,8 +171,10 @@ impl Network {
     fn forward(&mut self, pixels: &Tensor, seen: &Seen<'_>) -> Result<Tensor> {
         let n_poolings = self.steps.iter().filter(|step| step.kind == POOL).count();
         let storage = (self.dtype, &self.device);
-        let inside =
-            seen.sides.map(|sides| Inside::new(sides, seen.dim, n_poolings, storage)).transpose()?;
+        let inside = seen
+            .sides
+            .map(|sides| Inside::new(sides, seen.dim, n_poolings, storage))
+            .transpose()?;
         let only = |maps: Tensor| match &inside {
             Some(inside) => inside.of(&maps),
             None => Ok(maps),
@@ -192,7 +198,9 @@ impl Network {
         }
         let out = match (logits, self.steps.last()) {
             (Some(logits), _) => logits,
-            (None, Some(last)) => means(&group(&slots[last.target as usize], 0)?, inside.as_ref())?,
+            (None, Some(last)) => {
+                means(&group(&slots[last.target as usize], 0)?, inside.as_ref())?
+            }
             (None, None) => return Err(Error::msg("a network without a step")),
         };
         if seen.keep {

@@ -14,4 +14,5 @@ mod pool;
 pub(crate) mod train;
 
 pub use devices::{Devices, GpuPrecision, Gpus};
-pub(crate) use guarded::Guarded;
+pub(crate) use guarded::{Described, Guard, Guarded, seen};
+pub(crate) use pool::Seen;

@@ -19,7 +19,7 @@ use crate::cpu::path::on_lanes;
 use crate::cpu::unet::Cpu;
 use crate::forward::{Forward, Slice, Slices};
 use crate::frame::{FRAME, Patch};
-use crate::gpu::Guarded;
+use crate::gpu::{Described, Guard, Guarded};
 use crate::manifest::{self, Entry};
 use crate::plan::Plan;
 use crate::shape::Shape;
@@ -70,16 +70,20 @@ impl Network {
         if !gpus.wanted() {
             return Ok(Self { entry, forward });
         }
-        let (tensors, mut numbers) = (shape.tensors(), weights.numbers()?);
-        let flat = |(name, _): &(String, Vec<usize>)| numbers.remove(name).unwrap_or_default();
-        let parameters = tensors.iter().flat_map(flat).collect();
-        let exact = || {
+        let tensors = shape.tensors();
+        let exact = |slice: Array2<f32>| {
             let cpu = on_path(Path::fastest_f32(), shape, &weights)?;
-            probability_of(&*cpu, Guarded::known_slice().view())
+            probability_of(&*cpu, slice.view())
         };
-        let network = (&Plan::unet(shape), &tensors[..], parameters);
-        let forward = Guarded::new(gpus, &entry.sha256, network, forward, &exact)?;
-        Ok(Self { entry, forward: Box::new(forward) })
+        let network = Described {
+            name,
+            sha256: &entry.sha256,
+            plan: Plan::unet(shape),
+            parameters: weights.flat(&tensors)?,
+            tensors,
+        };
+        let guard = Guard::unet(gpus, network, forward.device(), &exact)?;
+        Ok(Self { entry, forward: Box::new(Guarded { guard, cpu: forward }) })
     }
 
     /// Its name in the manifest.

@@ -4,11 +4,13 @@
 //! checkpoints. The segmentation network is known to it by what a training needs of it
 //! ([`model::Trainable`]); the CNN has a folder of its own ([`cnn`]). The same recipe and the same
 //! examples give the same bits, however many threads there are and however often the training
-//! was stopped and taken up again.
+//! was stopped and taken up again. On a device ([`batches`], [`cnn`]) a whole batch is one call, and
+//! the bits are that device's.
 
 mod adamw;
 mod augment;
 mod batch;
+mod batches;
 mod checkpoint;
 mod cnn;
 mod course;

@@ -59,6 +59,13 @@ impl Weights {
         self.tensors.iter().map(numbers).collect()
     }
 
+    /// The numbers of `tensors`, all of which are there, one after the other.
+    pub(crate) fn flat(&self, tensors: &[(String, Vec<usize>)]) -> Result<Vec<f32>, NetError> {
+        let mut numbers = self.numbers()?;
+        let of = |(name, _): &(String, Vec<usize>)| numbers.remove(name).unwrap_or_default();
+        Ok(tensors.iter().flat_map(of).collect())
+    }
+
     /// The tensor called `name`.
     pub(crate) fn get(&self, name: &str) -> Result<Tensor, NetError> {
         self.tensors.get(name).cloned().ok_or_else(|| NetError::MissingTensor {

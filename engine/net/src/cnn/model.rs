@@ -1,7 +1,7 @@
 //! The CNN with its parameters: forward slice by slice, and backward from the cross-entropy.
 
 use super::crop::{Bleed, Crop, Placing};
-use super::pooling::{Pooled, answers, answers_back};
+use super::pooling::{Pooled, answers, learned};
 use super::shape::CnnShape;
 use crate::Path;
 use crate::cpu::gradient::{Differentiable, Tape};
@@ -42,14 +42,7 @@ impl Model {
     /// Lays `parameters` out for the kernels.
     pub(crate) fn take(&mut self, parameters: &[f32]) {
         self.network.take(parameters);
-        self.connected = parameters[self.n_convolved()..].to_vec();
-    }
-
-    /// Number of parameters before the fully connected layer.
-    fn n_convolved(&self) -> usize {
-        let tensors = self.shape.tensors();
-        let convolved = tensors.iter().filter(|(name, _)| !name.starts_with("fc."));
-        convolved.map(|(_, dims)| dims.iter().product::<usize>()).sum()
+        self.connected = parameters[self.shape.n_convolved()..].to_vec();
     }
 
     /// The vector of a hematoma as it was scanned, one slice after the other on one tape.
@@ -69,7 +62,7 @@ impl Model {
     }
 
     /// Means of the last maps of one crop.
-    fn means(&self, tape: &mut Tape, crop: &Crop) -> Vec<f64> {
+    pub(crate) fn means(&self, tape: &mut Tape, crop: &Crop) -> Vec<f64> {
         self.network.size(tape, crop.pixels.dim());
         put_pair(&crop.pixels, &crop.blood, tape.input());
         in_f32!(self.path, L => self.network.forward::<L>(tape));
@@ -99,23 +92,19 @@ impl Model {
         let means: Vec<Vec<f64>> =
             shown.map(|((crop, _), tape)| self.means(tape, crop)).collect();
         let blood: Vec<f64> = crops.iter().map(|(_, blood)| *blood).collect();
-        let pooled = Pooled::of(&means, &blood);
-        let p = answers(&pooled.features, &self.connected)[usize::from(expands)];
-
-        let (convolved, connected) = gradient.split_at_mut(self.n_convolved());
-        let right = (expands, scale);
-        let by_features = answers_back(&pooled.features, &self.connected, right, connected);
+        let (convolved, connected) = gradient.split_at_mut(self.shape.n_convolved());
+        let shown = (&means[..], &blood[..]);
+        let (loss, by_means) = learned(shown, &self.connected, (expands, scale), connected);
         convolved.fill(0.0);
         work.part.resize(convolved.len(), 0.0);
-        for slice in 0..crops.len() {
-            let tape = &mut work.tapes[slice];
-            self.spread(tape, &pooled.back(&by_features, slice));
+        for (tape, by_means) in work.tapes.iter_mut().zip(&by_means) {
+            self.spread(tape, by_means);
             in_f32!(self.path, L => self.network.backward::<L>(tape, &[], &mut work.part));
             for (sum, part) in convolved.iter_mut().zip(&work.part) {
                 *sum += part;
             }
         }
-        -p.max(f64::MIN_POSITIVE).ln()
+        loss
     }
 
     /// Puts the gradient by the means of the last maps where `backward` starts.

@@ -4,16 +4,20 @@ use std::path::PathBuf;
 
 use candle_core::Device;
 use ichor_core::{Features, Mask, Volume};
+use ndarray::Array2;
 
-use super::crop::{Bleed, SIDE};
+use super::crop::{Bleed, Crop, Placing, SIDE};
 use super::model::Model;
+use super::pooling::Pooled;
 use super::shape::{CHANNELS, CnnShape};
 use crate::cpu::gradient::Tape;
+use crate::gpu::{Described, Guard, seen};
 use crate::manifest::{self, Entry};
+use crate::plan::Plan;
 use crate::weights::Weights;
-use crate::{Kind, NetError, Path};
+use crate::{Gpus, Kind, NetError, Path};
 
-/// A CNN with its weights, ready to describe hematomas; always in f32.
+/// A CNN with its weights, ready to describe hematomas; on the CPU always in f32.
 ///
 /// The same volume and mask give the same bits on the same path, however many cores there are.
 #[derive(Debug)]
@@ -22,6 +26,8 @@ pub struct Cnn {
     shape: CnnShape,
     path: Path,
     model: Model,
+    /// GPUs that are asked first; none where none are wanted.
+    guard: Option<Guard>,
 }
 
 impl Cnn {
@@ -31,6 +37,19 @@ impl Cnn {
     /// Fails when no manifest names it, when it is no CNN, when the file's hash, tensor names or
     /// shapes are not the manifest's, or when this CPU lacks the path.
     pub fn load(folders: &[PathBuf], name: &str, path: Option<Path>) -> Result<Self, NetError> {
+        Self::load_on(folders, name, path, &Gpus::none())
+    }
+
+    /// The same, on `gpus` where they can be used; `path` stands behind them.
+    ///
+    /// Fails like [`Cnn::load`]; that a GPU cannot be used is no failure, and [`Cnn::device`] says
+    /// it.
+    pub fn load_on(
+        folders: &[PathBuf],
+        name: &str,
+        path: Option<Path>,
+        gpus: &Gpus,
+    ) -> Result<Self, NetError> {
         let path = path.unwrap_or_else(Path::fastest_f32);
         if !path.is_available() {
             return Err(NetError::NoPath { path, fastest: Path::fastest_f32() });
@@ -41,15 +60,24 @@ impl Cnn {
         let shape = CnnShape::new(entry.width, entry.depth)?;
         entry.must_have(shape.n_parameters(), [1, CHANNELS, SIDE, SIDE])?;
         let weights = Weights::load(&folder, &entry, shape.tensors(), &Device::Cpu)?;
-        let mut numbers = weights.numbers()?;
-        let tensors = shape.tensors();
-        let parameters: Vec<f32> = tensors
-            .iter()
-            .flat_map(|(name, _)| numbers.remove(name).unwrap_or_default())
-            .collect();
+        let parameters = weights.flat(&shape.tensors())?;
         let mut model = Model::new(shape, path);
         model.take(&parameters);
-        Ok(Self { entry, shape, path, model })
+        let guard = if gpus.wanted() {
+            let mut tensors = shape.tensors();
+            // What follows the maps is computed here.
+            tensors.retain(|(name, _)| !name.starts_with("fc."));
+            let plan = Plan::cnn(shape);
+            let sha256 = &entry.sha256;
+            let network = Described { name, sha256, plan, tensors, parameters };
+            let exact = |[pixels, blood]: [Array2<f32>; 2]| {
+                model.means(&mut Tape::default(), &Crop { pixels, blood })
+            };
+            Some(Guard::cnn(gpus, network, format!("cpu {path}"), &exact)?)
+        } else {
+            None
+        };
+        Ok(Self { entry, shape, path, model, guard })
     }
 
     /// Its name in the manifest.
@@ -67,7 +95,13 @@ impl Cnn {
         &self.entry
     }
 
-    /// The kernels that compute it.
+    /// What computed the last hematoma, or will compute the first: such as `cpu avx512-f32`,
+    /// `cuda NVIDIA L4 bf16`, or the CPU and why no GPU.
+    pub fn device(&self) -> String {
+        self.guard.as_ref().map_or_else(|| format!("cpu {}", self.path), Guard::device)
+    }
+
+    /// The kernels that compute it on the CPU.
     pub fn path(&self) -> Path {
         self.path
     }
@@ -81,7 +115,16 @@ impl Cnn {
     ///
     /// Fails when the mask has another shape than the volume, or marks nothing.
     pub fn features(&self, volume: &Volume, mask: &Mask) -> Result<Features, NetError> {
-        let values = self.model.describe(&mut Tape::default(), &Bleed::cut(volume, mask)?);
+        let bleed = Bleed::cut(volume, mask)?;
+        let crop = |slice| {
+            let Crop { pixels, blood } = bleed.crop(slice, &Placing::PLAIN);
+            seen([pixels, blood])
+        };
+        let means = self.guard.as_ref().and_then(|guard| guard.run(bleed.n_slices(), &crop));
+        let values = match means {
+            Some(means) => pooled(&means, &bleed),
+            None => self.model.describe(&mut Tape::default(), &bleed),
+        };
         // As many values as names, and no name twice: the shape gives both.
         Features::new(self.names(), values).map_err(|error| NetError::Arithmetic(error.into()))
     }
@@ -94,6 +137,14 @@ impl Cnn {
         let features = self.features(volume, mask)?;
         Ok(self.model.probability(features.values()))
     }
+}
+
+/// The vector of a hematoma, from the means that a device gave for each of its slices.
+fn pooled(means: &[Vec<f32>], bleed: &Bleed) -> Vec<f64> {
+    let means: Vec<Vec<f64>> =
+        means.iter().map(|of| of.iter().copied().map(f64::from).collect()).collect();
+    let blood: Vec<f64> = (0..bleed.n_slices()).map(|slice| bleed.blood_mm3(slice)).collect();
+    Pooled::of(&means, &blood).features
 }
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ impl Pooled {
     }
 
     /// Gradient by the means of `slice`, from that by the features.
-    pub(crate) fn back(&self, by_features: &[f64], slice: usize) -> Vec<f64> {
+    fn back(&self, by_features: &[f64], slice: usize) -> Vec<f64> {
         let n_maps = self.largest.len();
         let of_map = |map: usize| {
             let by_maximum =
@@ -74,7 +74,7 @@ pub(crate) fn answers(features: &[f64], connected: &[f32]) -> [f64; ANSWERS] {
 
 /// Gradients of `scale` times the cross-entropy of the right answer: writes that by `connected`,
 /// gives that by the features.
-pub(crate) fn answers_back(
+fn answers_back(
     features: &[f64],
     connected: &[f32],
     (expands, scale): (bool, f64),
@@ -92,6 +92,22 @@ pub(crate) fn answers_back(
         by_connected[ANSWERS * n + answer] = by_logit as f32;
     }
     by_features
+}
+
+/// Cross-entropy of one hematoma, and its gradient, `scale` times, by the means of each of its
+/// slices; writes that by `connected`.
+pub(crate) fn learned(
+    (means, blood_mm3): (&[Vec<f64>], &[f64]),
+    connected: &[f32],
+    (expands, scale): (bool, f64),
+    by_connected: &mut [f32],
+) -> (f64, Vec<Vec<f64>>) {
+    let pooled = Pooled::of(means, blood_mm3);
+    let p = answers(&pooled.features, connected)[usize::from(expands)];
+    let right = (expands, scale);
+    let by_features = answers_back(&pooled.features, connected, right, by_connected);
+    let back = (0..means.len()).map(|slice| pooled.back(&by_features, slice));
+    (-p.max(f64::MIN_POSITIVE).ln(), back.collect())
 }
 
 #[cfg(test)]

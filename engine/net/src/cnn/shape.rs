@@ -51,6 +51,13 @@ impl CnnShape {
         self.tensors().iter().map(|(_, dims)| dims.iter().product::<usize>()).sum()
     }
 
+    /// Number of parameters before the fully connected layer.
+    pub(crate) fn n_convolved(self) -> usize {
+        let tensors = self.tensors();
+        let convolved = tensors.iter().filter(|(name, _)| !name.starts_with("fc."));
+        convolved.map(|(_, dims)| dims.iter().product::<usize>()).sum()
+    }
+
     /// Every tensor by name with its shape: convolutions `(out, in, y, x)`, the fully connected
     /// layer `(out, in)` and last, biases `(out)`.
     pub(crate) fn tensors(self) -> Vec<(String, Vec<usize>)> {

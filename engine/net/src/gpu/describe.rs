@@ -61,10 +61,24 @@ pub(super) fn bytes_a_slice(plan: &Plan, dim: (usize, usize), bytes: usize) -> u
     peak.max().unwrap_or(0)
 }
 
+/// Bytes that a slice of `dim` needs at most for its gradient, in f32: every map and the gradient
+/// by it, and six times the largest step (padded, turned over for its product, and their like).
+pub(super) fn bytes_to_train(plan: &Plan, dim: (usize, usize)) -> usize {
+    let size = |slot: usize| {
+        let (y, x) = plan.dim(slot, dim);
+        plan.slots[slot].groups.iter().sum::<usize>() * y * x * size_of::<f32>()
+    };
+    let all: usize = (0..plan.slots.len()).map(size).sum();
+    let step = |step: &Step| size(step.source()) + step.target().map_or(0, size);
+    2 * all + 6 * plan.steps.iter().map(step).max().unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::FRAME;
+    use crate::cnn::crop::SIDE;
+    use crate::cnn::shape::CnnShape;
     use crate::shape::Shape;
 
     #[test]
@@ -75,5 +89,14 @@ mod tests {
         assert_eq!(bytes(32, 2) * 2, bytes(32, 4));
         assert!((100 << 20..256 << 20).contains(&bytes(32, 2)), "{}", bytes(32, 2));
         assert!(bytes(32, 4) < 512 << 20);
+    }
+
+    #[test]
+    fn a_slice_that_trains_needs_less_than_two_gigabytes() {
+        let unet = Plan::unet(Shape::new(32, 4).unwrap());
+        let bytes = bytes_to_train(&unet, (FRAME, FRAME));
+        assert!((1 << 30..2 << 30).contains(&bytes), "{bytes}");
+        let crop = bytes_to_train(&Plan::cnn(CnnShape::new(16, 4).unwrap()), (SIDE, SIDE));
+        assert!((8 << 20..32 << 20).contains(&crop), "{crop}");
     }
 }

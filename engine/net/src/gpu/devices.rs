@@ -4,13 +4,18 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use ichor_cuda::interface::{BF16, F32};
 use ichor_cuda::{Absent, Driver, Library};
 
-use super::pool::{Pool, Task};
+use super::pool::{Patience, Pool, Task};
 use crate::NetError;
+
+/// How long a device may be silent.
+const PATIENCE: Patience =
+    Patience { opening: Duration::from_secs(180), batch: Duration::from_secs(30) };
 
 /// What a GPU computes in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,15 +32,6 @@ impl GpuPrecision {
         match self {
             Self::Bf16 => "bf16",
             Self::F32 => "f32",
-        }
-    }
-
-    /// How far any probability of the known slice may lie from that of the CPU in f32. Our own
-    /// bf16 is 1.5e-2 away where a network is steepest, another network over 1e-1.
-    pub fn allowed(self) -> f32 {
-        match self {
-            Self::Bf16 => 3e-2,
-            Self::F32 => 1e-4,
         }
     }
 
@@ -97,8 +93,12 @@ pub struct Gpus {
     precision: GpuPrecision,
     driver: PathBuf,
     folders: Vec<PathBuf>,
-    pools: Mutex<BTreeMap<String, Result<Arc<Pool>, String>>>,
+    pub(super) patience: Patience,
+    pools: Mutex<Pools>,
 }
+
+/// Networks on devices by hash, each with its name, or why it is on none.
+type Pools = BTreeMap<String, (String, Result<Arc<Pool>, String>)>;
 
 impl Gpus {
     /// `devices`, computing in `precision`, by the library in the first of `folders` that has it.
@@ -118,7 +118,14 @@ impl Gpus {
         precision: GpuPrecision,
         folders: Vec<PathBuf>,
     ) -> Self {
-        Self { devices, precision, driver, folders, pools: Mutex::default() }
+        Self {
+            devices,
+            precision,
+            driver,
+            folders,
+            patience: PATIENCE,
+            pools: Mutex::default(),
+        }
     }
 
     /// Whether any is asked for.
@@ -131,7 +138,8 @@ impl Gpus {
         matches!(self.devices, Devices::These(_))
     }
 
-    /// Driver, devices, memory and library in words; fails with why there is none.
+    /// Driver, devices, memory and library in words, and for every network that was loaded what a
+    /// batch of it takes; fails with why there is none.
     pub fn said(&self) -> Result<String, String> {
         let asked = || -> Result<String, Absent> {
             let (driver, library) = self.open()?;
@@ -147,6 +155,11 @@ impl Gpus {
                     mib(free),
                     mib(total)
                 );
+            }
+            for (name, pool) in self.pools().values() {
+                if let Ok(pool) = pool {
+                    let _ = write!(words, "; {name}: {}", pool.said());
+                }
             }
             Ok(words)
         };
@@ -172,22 +185,26 @@ impl Gpus {
         }
     }
 
-    /// The library, the first device, and its name: what a training runs on.
-    pub(super) fn first(&self) -> Result<(Library, u16, String), Absent> {
+    /// The library and the first device: what a training runs on.
+    pub(super) fn first(&self) -> Result<(Library, u16), Absent> {
         let (driver, library) = self.open()?;
         let index = self.numbers(&driver)?.first().copied().ok_or(Absent::NoDevice)?;
-        let name = named(&driver, index);
-        Ok((library, index, name))
+        Ok((library, index))
     }
 
-    /// The devices with the network of `key` on them, or why there is none.
+    fn pools(&self) -> MutexGuard<'_, Pools> {
+        self.pools.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The devices with the network `name` on them, or why there is none; `task` may give up.
     pub(super) fn pool(
         &self,
-        key: &str,
-        task: impl FnOnce(GpuPrecision) -> Task,
+        name: &str,
+        sha256: &str,
+        task: impl FnOnce(GpuPrecision) -> Option<Task>,
     ) -> Result<Arc<Pool>, String> {
-        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = pools.get(key) {
+        let mut pools = self.pools();
+        if let Some((_, known)) = pools.get(sha256) {
             return known.clone();
         }
         let opened = self.open().and_then(|(driver, library)| {
@@ -197,9 +214,10 @@ impl Gpus {
         let pool = opened.map_err(|absent| absent.to_string());
         let pool = pool.and_then(|(driver, library, numbers)| {
             let named = numbers.iter().map(|&n| (n, named(&driver, n))).collect();
-            Pool::open(&library, named, task(self.precision)).map(Arc::new)
+            let task = task(self.precision).ok_or("nothing to hold it against")?;
+            Pool::open(&library, named, task, self.patience).map(Arc::new)
         });
-        pools.insert(key.to_owned(), pool.clone());
+        pools.insert(sha256.to_owned(), (name.to_owned(), pool.clone()));
         pool
     }
 }

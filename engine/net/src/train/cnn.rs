@@ -4,6 +4,7 @@
 //! bits, however many threads there are and however often the training was stopped.
 
 mod augment;
+mod batches;
 mod cases;
 mod entry;
 mod hematomas;

@@ -49,7 +49,8 @@ impl Trained {
 /// The folder `checkpoints` is where it goes on from when it was stopped. `progress` is called
 /// after every step; `Break` stops the training, which is then an error. The result is the
 /// running average of the weights with the best validation. On `gpus` the first of them computes
-/// logits and gradients, and its failure is the training's; a checkpoint goes on anywhere.
+/// logits and gradients, a batch at a time, and its failure is the training's; a checkpoint goes on
+/// anywhere.
 pub fn train_unet(
     recipe: &Recipe,
     examples: &Examples,
@@ -63,10 +64,9 @@ pub fn train_unet(
     let checkpoint = checkpoints.join(CHECKPOINT);
     let job = Job { recipe, examples, checkpoint: &checkpoint, threads };
     let state = if gpus.wanted() {
-        let (model, _) = OnGpu::open(gpus, shape)?;
-        job.train(model, start.parameters, progress)?
+        job.train(job.in_batches(OnGpu::unet(gpus, shape)?), start.parameters, progress)?
     } else {
-        job.train(network(shape), start.parameters, progress)?
+        job.train(job.in_slices(network(shape)), start.parameters, progress)?
     };
     let (parameters, curves) = state.kept();
     Ok(Trained { curves, parameters, shape })

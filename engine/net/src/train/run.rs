@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::batch;
+use super::batches::Batches;
 use super::checkpoint::Owner;
 use super::course::{Course, Loop, Progress, State};
 use super::examples::Examples;
@@ -12,6 +13,7 @@ use super::model::Trainable;
 use super::recipe::Recipe;
 use super::validate::{Validation, validate};
 use crate::NetError;
+use crate::gpu::train::OnGpu;
 
 /// What a training is given, apart from network and start.
 pub(super) struct Job<'a> {
@@ -23,16 +25,16 @@ pub(super) struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// Trains `model` from `start`, or from the checkpoint where there is one.
+    /// Trains `course` from `start`, or from the checkpoint where there is one.
     ///
     /// `progress` is called after every step; `Break` writes a checkpoint and stops.
-    pub(super) fn train<M: Trainable>(
+    pub(super) fn train(
         &self,
-        model: M,
+        mut course: impl Course<Validation = Validation>,
         start: Vec<f32>,
         progress: &mut Progress<'_>,
     ) -> Result<State, NetError> {
-        self.in_steps().run(&mut self.course(model), start, progress)
+        self.in_steps().run(&mut course, start, progress)
     }
 
     /// The loop of the recipe.
@@ -41,8 +43,13 @@ impl Job<'_> {
         Loop { schedule: self.recipe.schedule(), owner, checkpoint: self.checkpoint }
     }
 
-    /// What the loop trains.
-    pub(super) fn course<M: Trainable>(&self, model: M) -> Slices<'_, M> {
+    /// The course of a network on a device.
+    pub(super) fn in_batches(&self, model: OnGpu) -> Batches<'_> {
+        Batches::new(self, model)
+    }
+
+    /// The course of a network that takes its slices one by one.
+    pub(super) fn in_slices<M: Trainable>(&self, model: M) -> Slices<'_, M> {
         let lane = |_| Lane {
             work: model.work(),
             gradient: vec![0.0; model.n_parameters()],
@@ -120,7 +127,7 @@ impl<M: Trainable> Slices<'_, M> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gpu::train::OnGpu;
+    use crate::train::course::Stage;
     use crate::train::examples::tests::{example, recipe};
     use crate::train::examples::{Example, Origin};
     use crate::train::network::network;
@@ -149,12 +156,24 @@ mod tests {
         folder: &Path,
         stop: Option<usize>,
     ) -> Result<State, NetError> {
-        train_model(Toy::default(), Toy::start(), (text, threads), folder, stop)
+        train_model(
+            Model::OneByOne(Toy::default()),
+            Toy::start(),
+            (text, threads),
+            folder,
+            stop,
+        )
+    }
+
+    /// A network, and how it takes a batch.
+    enum Model<M> {
+        OneByOne(M),
+        AtOnce(OnGpu),
     }
 
     /// The same of any model.
     fn train_model<M: Trainable>(
-        model: M,
+        model: Model<M>,
         start: Vec<f32>,
         (text, threads): (&str, usize),
         folder: &Path,
@@ -165,13 +184,17 @@ mod tests {
         let checkpoint = folder.join("checkpoint.safetensors");
         let job =
             Job { recipe: &recipe, examples: &examples, checkpoint: &checkpoint, threads };
-        job.train(model, start, &mut |stage| {
+        let mut progress = |stage: Stage| {
             if Some(stage.step) == stop {
                 ControlFlow::Break(())
             } else {
                 ControlFlow::Continue(())
             }
-        })
+        };
+        match model {
+            Model::OneByOne(model) => job.train(job.in_slices(model), start, &mut progress),
+            Model::AtOnce(model) => job.train(job.in_batches(model), start, &mut progress),
+        }
     }
 
     fn fresh(text: &str, threads: usize) -> State {
@@ -218,16 +241,20 @@ mod tests {
         let text = TEXT.replace("rate = 0.1", "rate = 0.003\nwidth = 2\ndepth = 2");
         let shape = recipe(&text).shape().unwrap();
         let start = Start::of(&recipe(&text)).unwrap().parameters;
-        let on_library = || OnGpu::on(&Library::linked(), CPU, shape).unwrap();
+        let on_library = || {
+            let model = OnGpu::unet_on(&Library::linked(), CPU, shape).unwrap();
+            // Room for some slices of a batch, not for all.
+            Model::AtOnce::<Toy>(model.within(200_000))
+        };
+        let here = || Model::OneByOne(network(shape));
         let work = (text.as_str(), 1);
         let whole = tempfile::tempdir().unwrap();
-        let expected =
-            train_model(network(shape), start.clone(), work, whole.path(), None).unwrap();
+        let expected = train_model(here(), start.clone(), work, whole.path(), None).unwrap();
 
         let folder = tempfile::tempdir().unwrap();
-        train_model(network(shape), start.clone(), work, folder.path(), Some(9)).unwrap_err();
+        train_model(here(), start.clone(), work, folder.path(), Some(9)).unwrap_err();
         train_model(on_library(), start.clone(), work, folder.path(), Some(41)).unwrap_err();
-        let found = train_model(network(shape), start, work, folder.path(), None).unwrap();
+        let found = train_model(here(), start, work, folder.path(), None).unwrap();
         let (found, expected) = (found.curves, expected.curves);
         assert_eq!(found.loss[..9], expected.loss[..9]);
         for (found, expected) in found.loss.iter().zip(&expected.loss) {

@@ -67,6 +67,34 @@ impl Overlap {
     }
 }
 
+/// What is found of each patient, slice by slice and in any order.
+#[derive(Debug, Default)]
+pub(super) struct Patients<'a>(BTreeMap<&'a str, Overlap>);
+
+impl<'a> Patients<'a> {
+    /// Adds what `logits` say of a slice.
+    pub(super) fn add(&mut self, example: &'a Example, logits: &Array2<f32>) {
+        let slice = Overlap::of(logits, example.blood());
+        let patient = self.0.entry(example.subject()).or_default();
+        patient.both += slice.both;
+        patient.either += slice.either;
+        patient.labelled += slice.labelled;
+    }
+
+    /// The validation after `step` updates; none without a labelled patient.
+    pub(super) fn validation(&self, step: usize) -> Option<Validation> {
+        let labelled = self.0.values().filter(|patient| patient.labelled > 0);
+        let ious: Vec<f64> =
+            labelled.map(|patient| patient.both as f64 / patient.either as f64).collect();
+        if ious.is_empty() {
+            return None;
+        }
+        let mean_iou = ious.iter().sum::<f64>() / ious.len() as f64;
+        let least_iou = ious.iter().copied().fold(f64::INFINITY, f64::min);
+        Some(Validation { step, mean_iou, least_iou })
+    }
+}
+
 /// Measures `model` as it stands on `examples`; none without a labelled patient.
 pub(super) fn validate<M: Trainable>(
     model: &M,
@@ -76,30 +104,14 @@ pub(super) fn validate<M: Trainable>(
     step: usize,
 ) -> Result<Option<Validation>, NetError> {
     let next = AtomicUsize::new(0);
-    let patients: Mutex<BTreeMap<&str, Overlap>> = Mutex::default();
+    let patients: Mutex<Patients<'_>> = Mutex::default();
     side_by_side(lanes, threads, |_, lane| {
         while let Some(example) = examples.get(next.fetch_add(1, Ordering::Relaxed)) {
             let logits = model.logits(&mut lane.work, example.pixels().view())?;
-            let slice = Overlap::of(&logits, example.blood());
             // Counts add up to the same patient in any order.
-            let mut patients = patients.lock().unwrap_or_else(PoisonError::into_inner);
-            let patient = patients.entry(example.subject()).or_default();
-            patient.both += slice.both;
-            patient.either += slice.either;
-            patient.labelled += slice.labelled;
+            patients.lock().unwrap_or_else(PoisonError::into_inner).add(example, &logits);
         }
         Ok(())
     })?;
-    let patients = patients.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let ious: Vec<f64> = patients
-        .values()
-        .filter(|patient| patient.labelled > 0)
-        .map(|patient| patient.both as f64 / patient.either as f64)
-        .collect();
-    if ious.is_empty() {
-        return Ok(None);
-    }
-    let mean_iou = ious.iter().sum::<f64>() / ious.len() as f64;
-    let least_iou = ious.iter().copied().fold(f64::INFINITY, f64::min);
-    Ok(Some(Validation { step, mean_iou, least_iou }))
+    Ok(patients.into_inner().unwrap_or_else(PoisonError::into_inner).validation(step))
 }

@@ -4,19 +4,21 @@ use std::path::Path;
 
 use half::f16;
 
+use super::batches::Batches;
 use super::cases::{CnnCase, CnnCases};
 use super::hematomas::{Hematomas, probabilities};
 use super::recipe::CnnRecipe;
 use super::validation::CnnValidation;
-use crate::NetError;
 use crate::cnn::model::Model;
 use crate::cnn::shape::CnnShape;
+use crate::gpu::train::OnGpu;
 use crate::train::checkpoint::Owner;
 use crate::train::course::{Curves, Loop, Progress};
 use crate::train::entry::{CHECKPOINT, Saved};
 use crate::train::random::{Random, Stream};
 use crate::train::state_dict::{f16_file, replace};
 use crate::weights::sha256;
+use crate::{Gpus, NetError};
 
 /// Deviation of the fully connected layer at the start.
 const FIRST_ANSWERS: f64 = 0.05;
@@ -54,21 +56,29 @@ impl CnnTrained {
 ///
 /// The folder `checkpoints` is where it goes on from when it was stopped. `progress` is called
 /// after every step; `Break` stops the training, which is then an error. The result is the
-/// running average of the weights with the best validation.
+/// running average of the weights with the best validation. On `gpus` the first of them computes
+/// maps and gradients, a batch at a time, and its failure is the training's; a checkpoint goes on
+/// anywhere.
 pub fn train_cnn(
     recipe: &CnnRecipe,
     cases: &CnnCases,
     checkpoints: &Path,
     threads: usize,
+    gpus: &Gpus,
     progress: &mut Progress<'_, CnnValidation>,
 ) -> Result<CnnTrained, NetError> {
     let shape = recipe.shape()?;
     let owner = Owner { recipe: recipe.sha256(), examples: cases.sha256() };
     let checkpoint = checkpoints.join(CHECKPOINT);
     let course = Loop { schedule: recipe.schedule(), owner, checkpoint: &checkpoint };
-    let model = Model::new(shape, crate::Path::fastest_f32());
-    let mut hematomas = Hematomas::new(recipe, cases, threads, model)?;
-    let state = course.run(&mut hematomas, drawn(shape, recipe.seed), progress)?;
+    let start = drawn(shape, recipe.seed);
+    let state = if gpus.wanted() {
+        let model = OnGpu::cnn(gpus, shape)?;
+        course.run(&mut Batches::new(recipe, cases, threads, model)?, start, progress)?
+    } else {
+        let model = Model::new(shape, crate::Path::fastest_f32());
+        course.run(&mut Hematomas::new(recipe, cases, threads, model)?, start, progress)?
+    };
     let (parameters, curves) = state.kept();
     let stored = |v: &f32| f16::from_f32(*v).to_f32();
     Ok(CnnTrained { curves, parameters: parameters.iter().map(stored).collect(), shape })
@@ -109,7 +119,8 @@ mod tests {
     ) -> Result<CnnTrained, NetError> {
         let recipe = recipe(text);
         let cases = CnnCases::split(cases(20), &recipe).unwrap();
-        train_cnn(&recipe, &cases, folder, threads, &mut |stage| {
+        let gpus = Gpus::none();
+        train_cnn(&recipe, &cases, folder, threads, &gpus, &mut |stage| {
             if Some(stage.step) == stop {
                 ControlFlow::Break(())
             } else {
