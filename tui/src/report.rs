@@ -67,7 +67,7 @@ fn verdict(
     if let Some(warning) = words::warning(row) {
         lines.extend(wrapped(&warning, page, Style::new().add_modifier(Modifier::BOLD)));
     }
-    if let Some(changed) = changed(detail, active) {
+    if let Some(changed) = changed(detail) {
         lines.extend(wrapped(&changed, page, Style::new().add_modifier(Modifier::BOLD)));
     }
     lines.push(labelled("volume", &format!("{} ml", words::ml(row.volume))));
@@ -81,13 +81,13 @@ fn verdict(
 }
 
 /// That the verdict was made before what is known about the patient changed.
-fn changed(detail: &StudyDetail, active: Option<&StoredVerdict>) -> Option<String> {
-    let names = active?.changed_since(&detail.clinical);
-    let words = names.iter().map(|name| clean(&input_words(&format!("{CLINICAL}{name}"))));
+fn changed(detail: &StudyDetail) -> Option<String> {
+    let names = detail.clinical_changed.iter();
+    let words = names.map(|name| clean(&input_words(&format!("{CLINICAL}{name}"))));
     let words = words.collect::<Vec<_>>().join("; ");
     let text =
         || format!("Made before this changed: {words}. Score it again: r, or ichor requeue.");
-    (!names.is_empty()).then(text)
+    (!words.is_empty()).then(text)
 }
 
 /// The risk as a bar, with the threshold's place marked in it and under it.

@@ -35,13 +35,13 @@ pub(crate) fn verdict_word(kind: VerdictKind, withheld: Option<&Withheld>) -> St
 }
 
 /// Symbol and word of a row: its verdict, else how far it has come. A verdict is never hidden:
-/// `old` says that images came after it, `FAIL` that scoring has failed since.
+/// `old` says that images or clinical values came after it, `FAIL` that scoring has failed since.
 pub(crate) fn row_word(row: &Row) -> String {
     let failed = row.state == StudyState::Failed;
     match row.kind {
         Some(kind) => {
             let word = verdict_word(kind, row.withheld.as_ref());
-            match (failed, row.outdated) {
+            match (failed, row.outdated || row.clinical_changed) {
                 (true, _) => format!("{word} FAIL"),
                 (false, true) => format!("{word} old"),
                 (false, false) => word,
@@ -185,6 +185,8 @@ mod tests {
         check(sample::waiting(1), "~ receiving", Tone::Waiting);
         let late = Row { outdated: true, ..sample::expands(1, 0.71) };
         check(late, "▲ EXPANDS old", Tone::Expands);
+        let changed = Row { clinical_changed: true, ..sample::stable(1, 0.12) };
+        check(changed, "= stable old", Tone::Stable);
         let broken = Row { state: StudyState::Failed, ..sample::expands(1, 0.71) };
         check(broken, "▲ EXPANDS FAIL", Tone::Expands);
     }

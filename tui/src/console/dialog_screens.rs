@@ -1,6 +1,7 @@
 //! Whole screens of the dialogs: the form of clinical values, the threshold profiles.
 
 use ichor_core::{ClinicalSource, ClinicalValue, Profile};
+use ichor_store::Row;
 
 use super::{
     app::App,
@@ -86,7 +87,9 @@ fn a_verdict_made_before_a_value_changed_says_so() {
     press(&mut app, "j");
     open(&mut app, "screen-changed");
     assert!(!text(&app).contains("Made before"));
-    let mut changed = opened(sample::expands(2, 0.871), "screen-changed");
+    let row = Row { clinical_changed: true, ..sample::expands(2, 0.871) };
+    let mut changed = opened(row, "screen-changed");
+    changed.detail.clinical_changed = vec!["anticoagulant".to_owned()];
     changed.detail.clinical.push(ClinicalValue {
         name: "anticoagulant".to_owned(),
         value: 1.0,
