@@ -155,7 +155,8 @@ unsafe extern "C" fn put(
         let sides = (!batch.sides.is_null())
             // SAFETY: where it is not null, there is a pair for every slice.
             .then(|| unsafe { slice::from_raw_parts(batch.sides, batch.dim[0]) });
-        network.put(place, &Seen { pixels, dim: batch.dim, sides, keep: batch.keep != 0 })
+        let (probabilities, keep) = (batch.probabilities != 0, batch.keep != 0);
+        network.put(place, &Seen { pixels, dim: batch.dim, sides, probabilities, keep })
     })
 }
 

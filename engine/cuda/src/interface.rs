@@ -104,6 +104,8 @@ pub struct Batch {
     /// shows all of `dim`. A slice is computed as if it were alone and ended there; an output
     /// beyond has no meaning.
     pub sides: *const [usize; 2],
+    /// 1 where logits are given as probabilities; else 0.
+    pub probabilities: u32,
     /// 1 where the maps are kept for a gradient, in the place of those kept before; else 0.
     pub keep: u32,
 }

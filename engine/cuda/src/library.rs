@@ -133,6 +133,8 @@ pub struct Slices<'a> {
     pub dim: [usize; 3],
     /// Rows and columns that each slice shows; all of them where none.
     pub sides: Option<&'a [[usize; 2]]>,
+    /// Whether logits are given as probabilities.
+    pub probabilities: bool,
     /// Whether the maps are kept for a gradient.
     pub keep: bool,
 }
@@ -160,7 +162,7 @@ impl Loaded {
     /// Begins a batch in a place below [`interface::PLACES`].
     pub fn put(&mut self, place: usize, slices: &Slices<'_>) -> Result<(), Absent> {
         const WHAT: &str = "beginning a batch";
-        let Slices { pixels, dim, sides, keep } = *slices;
+        let Slices { pixels, dim, sides, probabilities, keep } = *slices;
         let fits = pixels.len() == dim.iter().product::<usize>() * self.channels
             && sides.is_none_or(|sides| sides.len() == dim[0]);
         if !fits {
@@ -173,6 +175,7 @@ impl Loaded {
             pixels: pixels.as_ptr(),
             n_pixels: pixels.len(),
             sides: sides.map_or(ptr::null(), <[_]>::as_ptr),
+            probabilities: u32::from(probabilities),
             keep: u32::from(keep),
         };
         // SAFETY: an open handle; all arrays live through the call with the lengths given.

@@ -112,6 +112,13 @@ impl Network {
         &self.entry
     }
 
+    /// Multiplications and additions of plain convolutions over the whole frame, in billions.
+    pub fn gflop_a_slice(&self) -> f64 {
+        // Its shape was read from the same entry when it was loaded.
+        let shape = Shape::new(self.entry.width, self.entry.depth);
+        shape.map_or(f64::NAN, |shape| Plan::unet(shape).flop((FRAME, FRAME)) * 1e-9)
+    }
+
     /// FLOP/s that multiply-adds alone reach on one core of this path; none where that is not
     /// known. Takes a moment: it is measured.
     pub fn peak(&self) -> Option<f64> {

@@ -173,6 +173,16 @@ impl Plan {
         }
     }
 
+    /// Multiplications and additions for an input of `dim`, `(y, x)`.
+    pub(crate) fn flop(&self, dim: (usize, usize)) -> f64 {
+        let of = |step: &Step| {
+            // An up-convolution has a product for each pixel that it writes, as the others.
+            let (y, x) = self.dim(step.target().unwrap_or(0), dim);
+            self.flops_a_pixel(step) as f64 * (y * x) as f64
+        };
+        self.steps.iter().map(of).sum()
+    }
+
     /// The last step that reads each slot.
     pub(crate) fn last_reads(&self) -> Vec<usize> {
         let mut last = vec![0; self.slots.len()];

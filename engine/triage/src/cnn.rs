@@ -13,8 +13,8 @@ pub(crate) fn unit() -> UnitId {
     UnitId { plugin: "ichor".to_owned(), unit: "cnn".to_owned() }
 }
 
-/// Loads the network that `score.cnn` names, onto f32 kernels of the path that is in force; none
-/// where the key is empty, or names the default and no manifest does.
+/// Loads the network that `score.cnn` names, onto the site's GPUs and onto f32 kernels of the path
+/// that is in force; none where the key is empty, or names the default and no manifest does.
 ///
 /// Fails when the weights are not the manifest's, or another name is in no manifest.
 pub(crate) fn load(settings: &Settings) -> Result<Option<Cnn>, TriageError> {
@@ -22,15 +22,18 @@ pub(crate) fn load(settings: &Settings) -> Result<Option<Cnn>, TriageError> {
     if name.is_empty() {
         return Ok(None);
     }
-    match Cnn::load(&settings.weights_dirs(), name, settings.instructions.forced()) {
+    let (folders, path) = (settings.weights_dirs(), settings.instructions.forced());
+    match Cnn::load_on(&folders, name, path, &settings.gpus) {
         Err(NetError::Unknown { .. }) if name == OPTIONAL => Ok(None),
         loaded => Ok(Some(loaded?)),
     }
 }
 
-/// What provenance says about the set: unit, network and the hash of its weights.
+/// What provenance says about the set: unit, network and the hash of its weights, and where a GPU
+/// has the network, what computed the last one.
 pub(crate) fn made_by(cnn: &Cnn) -> String {
-    format!("{} {} sha256 {}", unit(), cnn.name(), cnn.sha256())
+    let on = cnn.on_gpu().map_or_else(String::new, |device| format!(" on {device}"));
+    format!("{} {} sha256 {}{on}", unit(), cnn.name(), cnn.sha256())
 }
 
 /// What there is, in words.
@@ -40,10 +43,10 @@ pub(crate) fn said(settings: &Settings) -> Result<String, TriageError> {
         None if name.is_empty() => "none: score.cnn is empty".to_owned(),
         None => format!("{name} is in no manifest here: no cnn_ features"),
         Some(cnn) => format!(
-            "{name} {}, {} features on cpu {}; {}",
+            "{name} {}, {} features on {}; {}",
             &cnn.sha256()[..12],
             cnn.names().len(),
-            cnn.path(),
+            cnn.on_gpu().unwrap_or_else(|| format!("cpu {}", cnn.path())),
             cnn.entry().licence
         ),
     })

@@ -156,11 +156,12 @@ impl Scorers {
     ) -> Result<(), TriageError> {
         let mut provenance = provenance.clone();
         let mut inputs = Features::default();
-        provenance.extractors.extend(self.made_by()?);
         for (unit, features) in self.gather(volume, mask, watch)? {
             inputs.extend(features.clone())?;
             outcome.features.push((unit, features));
         }
+        // Afterwards, because a GPU may have handed over to the CPU.
+        provenance.extractors.extend(self.made_by()?);
         inputs.push(VOLUME, mask.volume().ml())?;
         inputs.extend(clinical.clone())?;
         go_on(watch(Step::Scoring))?;

@@ -101,6 +101,11 @@ impl Cnn {
         self.guard.as_ref().map_or_else(|| format!("cpu {}", self.path), Guard::device)
     }
 
+    /// The same where a GPU has the network, even one that failed since; none where none ever had.
+    pub fn on_gpu(&self) -> Option<String> {
+        self.guard.as_ref().filter(|guard| guard.opened()).map(Guard::device)
+    }
+
     /// The kernels that compute it on the CPU.
     pub fn path(&self) -> Path {
         self.path

@@ -10,7 +10,7 @@ use crate::cnn::crop::SIDE;
 /// What a network's numbers are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Meaning {
-    /// A logit for each pixel, which becomes a probability.
+    /// A logit for each pixel; scoring takes its probability.
     Logits,
     /// So many maps, of each its mean.
     Means(usize),
@@ -22,14 +22,6 @@ impl Meaning {
         match self {
             Self::Logits => y * x,
             Self::Means(n_maps) => n_maps,
-        }
-    }
-
-    /// What the numbers of a slice say.
-    pub(super) fn read(self, numbers: &[f32]) -> Vec<f32> {
-        match self {
-            Self::Logits => numbers.iter().map(|logit| 1.0 / (1.0 + (-logit).exp())).collect(),
-            Self::Means(_) => numbers.to_vec(),
         }
     }
 

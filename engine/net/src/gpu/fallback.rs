@@ -223,8 +223,7 @@ fn of_two_devices_the_one_that_is_left_goes_on_with_the_next_study() {
     let expected = probability(&alone);
     assert!(probability(&guarded) == expected, "{}", guarded.device());
     let said = guarded.device();
-    let failed =
-        "(no GPU: cuda Stand-in 0 + Stand-in 1 f32 failed: the device fell off the bus)";
+    let failed = "(no GPU: cuda Stand-in 0 + Stand-in 1 f32 failed: computing a batch failed: the device fell off the bus)";
     assert!(said.ends_with(failed), "{said}");
     close(&probability(&guarded), &expected);
     assert_eq!(guarded.device(), "cuda Stand-in 0 f32");
@@ -324,10 +323,12 @@ fn bf16_stays_within_what_is_allowed() {
         Network::load(&[shipped()], "unet-w16", Some(crate::Path::fastest_f32())).unwrap();
     let (found, expected) = (probability(&guarded), probability(&exact));
     assert_eq!(guarded.device(), "cuda Stand-in 0 bf16");
-    let apart = |(f, e): (&f32, &f32)| (f - e).abs();
-    let most = found.iter().zip(&expected).map(apart).fold(0.0, f32::max);
-    println!("U-Net: a probability is off by {most:.1e} at most");
-    assert!(most < 1e-2 && most > 1e-5, "{most}");
+    let mut apart: Vec<f32> =
+        found.iter().zip(&expected).map(|(f, e)| (f - e).abs()).filter(|&d| d > 0.0).collect();
+    apart.sort_unstable_by(f32::total_cmp);
+    let (most, p99) = (apart[apart.len() - 1], apart[apart.len() * 99 / 100]);
+    println!("U-Net: a probability is off by {most:.1e} at most, 99 % by less than {p99:.1e}");
+    assert!(most < 5e-2 && p99 < 1e-2, "{most}, {p99}");
 
     let (volume, mask) = bleed();
     let (guarded, exact) = (cnn(&gpus), cnn(&Gpus::none()));

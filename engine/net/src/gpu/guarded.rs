@@ -97,6 +97,11 @@ impl Guard {
         self.device.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Whether a device took the network.
+    pub(crate) fn opened(&self) -> bool {
+        self.pool.is_ok()
+    }
+
     fn say(&self, device: String) {
         *self.device.lock().unwrap_or_else(PoisonError::into_inner) = device;
     }

@@ -235,7 +235,7 @@ fn open(library: &Library, index: u16, task: &Task) -> Result<(Loaded, usize), S
     let loaded = library.load(i32::from(index), &task.network, task.precision.code());
     let mut loaded = loaded.map_err(words)?;
     let known = &task.known;
-    put(&mut loaded, 0, batch, &[&known.seen])?;
+    put(&mut loaded, 0, (batch, known.meaning), &[&known.seen])?;
     let out = get(&mut loaded, 0, (batch, 1), (known.meaning, known.seen.dim))?;
     let apart = out.first().map_or(f32::INFINITY, |found| known.difference(found));
     let allowed = known.meaning.allowed(task.precision);
@@ -272,7 +272,8 @@ impl Worker {
             if fuller {
                 place = (place + 1) % PLACES;
                 let slices: Vec<&Seen> = taken.iter().map(|waiting| &waiting.seen).collect();
-                let put = put(&mut self.loaded, place, self.batch, &slices);
+                let asked = (self.batch, self.meaning);
+                let put = put(&mut self.loaded, place, asked, &slices);
                 flying.push_back((place, taken));
                 if let Err(why) = put {
                     return self.end(flying, why, shared);
@@ -341,7 +342,7 @@ fn words(absent: ichor_cuda::Absent) -> String {
 fn put(
     loaded: &mut Loaded,
     place: usize,
-    batch: usize,
+    (batch, meaning): (usize, Meaning),
     slices: &[&Seen],
 ) -> Result<(), String> {
     let Some(first) = slices.first() else { return Ok(()) };
@@ -350,7 +351,8 @@ fn put(
     for (to, slice) in pixels.chunks_exact_mut(n).zip(slices) {
         to.copy_from_slice(&slice.pixels);
     }
-    let slices = Slices { pixels: &pixels, dim: [batch, y, x], sides: None, keep: false };
+    let (dim, probabilities) = ([batch, y, x], meaning == Meaning::Logits);
+    let slices = Slices { pixels: &pixels, dim, sides: None, probabilities, keep: false };
     loaded.put(place, &slices).map_err(words)
 }
 
@@ -365,7 +367,7 @@ fn get(
     let mut out = vec![0.0; batch * n_out];
     loaded.get(place, &mut out).map_err(words)?;
     if out.iter().any(|number| !number.is_finite()) {
-        return Err("the device gave logits that are no numbers".to_owned());
+        return Err("the device gave what are no numbers".to_owned());
     }
-    Ok(out.chunks_exact(n_out).take(n).map(|of_slice| meaning.read(of_slice)).collect())
+    Ok(out.chunks_exact(n_out).take(n).map(<[f32]>::to_vec).collect())
 }

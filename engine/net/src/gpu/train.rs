@@ -217,6 +217,7 @@ impl Frame {
                 pixels: &pixels,
                 dim: [part.len(), self.dim.0, self.dim.1],
                 sides: (!even).then_some(&sides),
+                probabilities: false,
                 keep,
             },
         )?)

@@ -30,7 +30,7 @@ use crate::{Settings, TriageError};
 /// our paths give a slice one thread.
 /// GFLOP are those of plain convolutions: a path that multiplies by Winograd's products does fewer
 /// and may pass its peak. With --device cuda:0 the heads are timed on that GPU, in wall time, and held
-/// against f32 on the CPU. candle-f32 is slow and measured only when --path names it.
+/// against f32 on the CPU; --whole times a study of 30 whole slices there. candle-f32 is slow and measured only when --path names it.
 #[derive(Args)]
 pub(crate) struct Bench {
     /// The network [default: the configuration's]
@@ -84,13 +84,18 @@ impl Bench {
         let training = &self.training;
         let text = if training.train {
             let (size, batch) = (usize::from(training.size), usize::from(training.batch));
-            let timed = step::time(training.width, size, batch, runs)?;
+            // Like a training, on a GPU only where the command names one.
+            let none = Gpus::none();
+            let gpus = if settings.devices.is_empty() { &none } else { &*settings.gpus };
+            let timed = step::time(training.width, size, batch, runs, gpus)?;
             if self.json { json::step(&timed) } else { table::step(&timed) }
         } else if let Some(folder) = &self.study {
             let timed = study::time(&self.site(settings), &paths(settings), folder, runs)?;
             if self.json { json::study(&timed) } else { table::study(&timed) }
         } else if !settings.devices.is_empty() && settings.gpus.wanted() {
-            gpu::time(&self.site(settings), &heads::read(&self.images)?, runs, self.json)?
+            let heads =
+                if self.whole { gpu::whole_study() } else { heads::read(&self.images)? };
+            gpu::time(&self.site(settings), &heads, runs, self.json)?
         } else {
             let site = self.site(settings);
             let heads = if self.whole { Vec::new() } else { heads::read(&self.images)? };

@@ -69,10 +69,10 @@ fn examine(settings: &Settings) -> Vec<Finding> {
     let mut findings = vec![Finding { what: "config", found: Ok(file) }];
     findings.push(Finding { what: "data", found: data(settings) });
     findings.push(Finding { what: "engine", found: engine(settings) });
-    if let Some(finding) = gpu(settings) {
-        findings.push(finding);
-    }
+    // Loaded first: what a GPU takes of them is said with the GPU.
     let network = settings.network().map_err(|error| error.to_string());
+    let cnn = crate::cnn::said(settings).map_err(|error| error.to_string());
+    findings.extend(gpu(settings));
     findings.push(Finding {
         what: "path",
         found: network.as_ref().map(|n| path(settings, n)).map_err(Clone::clone),
@@ -82,7 +82,6 @@ fn examine(settings: &Settings) -> Vec<Finding> {
         format!("{} {hash}; {}", network.name(), network.licence())
     });
     findings.push(Finding { what: "network", found: network });
-    let cnn = crate::cnn::said(settings).map_err(|error| error.to_string());
     findings.push(Finding { what: "cnn", found: cnn });
     match Scorers::open(settings) {
         Err(error) => findings.push(Finding { what: "plugins", found: Err(error.to_string()) }),
@@ -114,7 +113,7 @@ fn path(settings: &Settings, network: &Network) -> String {
     format!("{}, {by}; this CPU has {}", network.device(), here.join(", "))
 }
 
-/// Driver, devices and library, or why there are none; that is a failure where they were named.
+/// Driver, devices, library and what a batch takes, or why there are none; that is a failure where they were named.
 fn gpu(settings: &Settings) -> Option<Finding> {
     if !settings.gpus.wanted() {
         return None;

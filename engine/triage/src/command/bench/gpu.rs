@@ -1,7 +1,7 @@
 //! Heads on the GPUs that `--device` names: wall time of a slice, and how far they agree with f32
 //! on the CPU.
 
-use ichor_net::Path;
+use ichor_net::{Bench, Path};
 use ichor_study::stats;
 use serde_json::json as object;
 
@@ -9,6 +9,15 @@ use super::agreement::Agreement;
 use super::heads::Subject;
 use super::{json, on};
 use crate::{Settings, TriageError};
+
+/// Slices of a study of which nothing can be left out.
+const WHOLE_SLICES: usize = 30;
+
+/// A study of whole slices, which no head leaves anything out of.
+pub(super) fn whole_study() -> Vec<Subject> {
+    let slices = Bench::whole_slices(WHOLE_SLICES);
+    vec![Subject { name: "whole slices".to_owned(), simulated: true, slices }]
+}
 
 /// Times `heads` on the site's GPUs, median of `runs`; as text or JSON.
 ///
@@ -47,10 +56,12 @@ pub(super) fn time(
     let (wall_ms, device) = (stats::median(&walls).unwrap_or(f64::NAN), network.device());
     let (most, p999) = (agreement.largest(), agreement.quantile(0.999));
     let volume = agreement.volume_ratio();
+    // What plain convolutions of all slices take, whatever of them a device leaves out.
+    let gflop = network.gflop_a_slice() * n_slices as f64;
     if as_json {
         return Ok(json::with_machine(object!({
             "device": device, "network": network.name(), "sha256": network.sha256(),
-            "runs": runs, "slices": n_slices, "wall_ms_a_slice": wall_ms,
+            "runs": runs, "slices": n_slices, "wall_ms_a_slice": wall_ms, "gflop": gflop,
             "reference": exact.device(), "largest_difference": most, "difference_p999": p999,
             "volume_ratio": volume,
         })));

@@ -79,7 +79,7 @@ pub(super) fn step(timed: &step::Timed) -> String {
     let step = timed.step;
     with_machine(json!({
         "training_step": {
-            "width": step.width, "size": step.size, "batch": step.batch,
+            "device": timed.device, "width": step.width, "size": step.size, "batch": step.batch,
             "threads": step.threads, "core_ms": timed.core_s * 1e3, "wall_ms": timed.wall_s * 1e3,
         },
         "runs": timed.runs,

@@ -133,7 +133,7 @@ pub(super) fn step(timed: &step::Timed) -> String {
     let step = timed.step;
     format!(
         "{}\na step on {} slices of {} x {} on {} threads: {:.0} core-ms, {:.0} ms of wall; median of {}",
-        header(&format!("training at width {}, in f32", step.width)),
+        header(&format!("training at width {} on the {}, in f32", step.width, timed.device)),
         step.batch,
         step.size,
         step.size,

@@ -8,14 +8,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 use ichor_core::Millilitres;
-use ichor_net::{Bleed, CnnCase, CnnCases, CnnRecipe, train_cnn};
+use ichor_net::{Bleed, CnnCase, CnnCases, CnnRecipe, Gpus, train_cnn};
 use ichor_study::phantom::{Case, Cohort, Scan};
 use ichor_study::stats::{self, Auc, Scored};
 
 use super::cnn_card::{Card, Figures};
 use super::in_order::in_order;
 use super::report::{reported, written};
-use super::stop::threads;
+use super::stop::{asked, threads};
 use crate::command::progress::Progress;
 use crate::command::score::print;
 use crate::{Settings, TriageError};
@@ -74,8 +74,10 @@ impl Cnn {
             cases.validation().len()
         ))?;
 
+        let none = Gpus::none();
+        let gpus = asked(settings, &none);
         let trained = reported(&self.checkpoint, |progress| {
-            train_cnn(&recipe, &cases, &self.checkpoint, threads, progress)
+            train_cnn(&recipe, &cases, &self.checkpoint, threads, gpus, progress)
         })?;
 
         let clinical = Cohort::clinical(self.reporting, REPORTING_SEED);

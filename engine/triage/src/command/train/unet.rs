@@ -8,7 +8,7 @@ use ichor_net::{Example, Examples, Gpus, Recipe, Start, train_unet};
 
 use super::card::{Card, counted};
 use super::report::{reported, written};
-use super::stop::threads;
+use super::stop::{asked, threads};
 use super::{phantoms, real};
 use crate::command::progress::Progress;
 use crate::command::score::print;
@@ -60,9 +60,8 @@ impl Unet {
         print(&format!("pixels of a slice: {:.0} on average", mean_pixels(&examples)))?;
 
         let words = start.words.clone();
-        // A training is long: it goes to a GPU only where the command says so.
         let none = Gpus::none();
-        let gpus = if settings.devices.is_empty() { &none } else { &*settings.gpus };
+        let gpus = asked(settings, &none);
         let threads = threads(self.threads);
         let trained = reported(&self.checkpoint, |progress| {
             train_unet(&recipe, &examples, start, &self.checkpoint, threads, gpus, progress)
