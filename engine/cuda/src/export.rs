@@ -52,7 +52,8 @@ fn device(index: i32) -> Result<Device> {
     match usize::try_from(index) {
         _ if index == CPU => Ok(Device::Cpu),
         #[cfg(feature = "cuda")]
-        Ok(index) => Device::new_cuda(index),
+        // A stream of its own, not the calling thread's: any thread may use a handle.
+        Ok(index) => Device::new_cuda_with_stream(index),
         _ => Err(Error::msg(format!("this library has no device {index}"))),
     }
 }

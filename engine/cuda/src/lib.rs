@@ -6,6 +6,7 @@
 //! opens nothing.
 
 mod absent;
+mod convolve;
 mod driver;
 mod export;
 pub mod interface;

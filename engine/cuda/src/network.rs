@@ -7,6 +7,7 @@
 
 use candle_core::{DType, Device, Error, Result, Tensor};
 
+use crate::convolve::convolve;
 use crate::interface::{BF16, CONVOLVE, F32, LOGITS, POOL, Step, UP};
 use crate::taps::{by_taps, deal, gather, halves, largest, turned};
 
@@ -127,15 +128,15 @@ impl Network {
                 (_, None) => return Err(Error::msg("a step without its weights")),
                 (CONVOLVE, Some(layer)) => {
                     let d = step.dilation as usize;
-                    let sums = seen.conv2d(&layer.weight, d, 1, d, 1)?;
+                    let sums = convolve(&seen, &layer.weight, d, d)?;
                     sums.broadcast_add(&layer.bias)?.relu()?
                 }
-                (UP, Some(layer)) => deal(&seen.conv2d(&layer.weight, 0, 1, 1, 1)?)?
-                    .broadcast_add(&layer.bias)?,
+                (UP, Some(layer)) => {
+                    deal(&convolve(&seen, &layer.weight, 0, 1)?)?.broadcast_add(&layer.bias)?
+                }
                 (_, Some(layer)) => {
-                    out = Some(
-                        seen.conv2d(&layer.weight, 0, 1, 1, 1)?.broadcast_add(&layer.bias)?,
-                    );
+                    out =
+                        Some(convolve(&seen, &layer.weight, 0, 1)?.broadcast_add(&layer.bias)?);
                     continue;
                 }
             };
@@ -206,7 +207,7 @@ impl Network {
             }
             put(gradient, step.weight, &by_weight)?;
             if let (true, Some(turned)) = (source > 0, &layer.turned) {
-                let by_input = by_sums.conv2d(turned, dilation, 1, dilation.max(1), 1)?;
+                let by_input = convolve(&by_sums, turned, dilation, dilation.max(1))?;
                 let of = |at: usize| slots[source][at].as_ref().map(|maps| maps.dim(1));
                 let [first, second] =
                     halves(&by_input, [of(0).transpose()?, of(1).transpose()?])?;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use ichor_cuda::interface::{BF16, F32};
 use ichor_cuda::{Absent, Driver, Library};
 
-use super::pool::{Pool, Task};
+use super::pool::{Patience, Pool, Task};
 use crate::NetError;
 
 /// What a GPU computes in.
@@ -98,13 +98,13 @@ pub struct Gpus {
     precision: GpuPrecision,
     driver: PathBuf,
     folders: Vec<PathBuf>,
-    /// A device that does not answer for this long is given up.
-    patience: Duration,
+    patience: Patience,
     pools: Mutex<BTreeMap<String, Result<Arc<Pool>, String>>>,
 }
 
-/// Less than a study's lease.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// A driver may compile for a newer card at first use; an answer comes within a study's lease.
+const PATIENCE: Patience =
+    Patience { opening: Duration::from_mins(3), answer: Duration::from_secs(30) };
 
 impl Gpus {
     /// `devices`, computing in `precision`, by the library in the first of `folders` that has it.
@@ -130,7 +130,7 @@ impl Gpus {
 
     /// With another patience.
     #[cfg(test)]
-    pub(super) fn patient_for(self, patience: Duration) -> Self {
+    pub(super) fn patient_for(self, patience: Patience) -> Self {
         Self { patience, ..self }
     }
 
@@ -197,7 +197,7 @@ impl Gpus {
     pub(super) fn pool(
         &self,
         key: &str,
-        task: impl FnOnce(GpuPrecision, Duration) -> Task,
+        task: impl FnOnce(GpuPrecision, Patience) -> Task,
     ) -> Result<Arc<Pool>, String> {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = pools.get(key) {

@@ -10,12 +10,13 @@ use ichor_core::{Grid, Head, Mask, PixelSpacing, Volume};
 use ichor_cuda::{FILE, Library};
 use ndarray::{Array3, s};
 
+use super::pool::Patience;
 use super::{Devices, GpuPrecision, Gpus};
 use crate::golden::{drawn_head, shipped};
 use crate::{Cnn, Network};
 
 /// Faults of `stand_in.c`, by their place in its list.
-const FAULTS: [&str; 10] = [
+const FAULTS: [&str; 11] = [
     "none",
     "no device",
     "old",
@@ -26,6 +27,7 @@ const FAULTS: [&str; 10] = [
     "third",
     "wrong",
     "silent",
+    "mute",
 ];
 
 /// A folder with a driver and a library.
@@ -170,13 +172,22 @@ fn a_device_that_fails_costs_the_study_a_second_run() {
 #[test]
 fn a_device_that_falls_silent_is_given_up_for_all() {
     let host = Host::new("none", "silent");
-    let gpus = host.gpus(Devices::These(vec![0])).patient_for(Duration::from_secs(3));
+    let (opening, answer) = (Duration::from_mins(3), Duration::from_secs(3));
+    let gpus = host.gpus(Devices::These(vec![0])).patient_for(Patience { opening, answer });
     let guarded = network(&gpus);
     assert_eq!(guarded.device(), "cuda Stand-in 0 f32");
     check(&gpus, "cuda Stand-in 0 f32 failed: no answer in 3 s");
     // Who comes later is told at once.
     assert!(probability(&guarded) == probability(&network(&Gpus::none())));
     assert!(guarded.device().contains("no answer in 3 s"), "{}", guarded.device());
+}
+
+#[test]
+fn a_device_that_never_opens_is_left_out() {
+    let host = Host::new("none", "mute");
+    let (opening, answer) = (Duration::from_secs(1), Duration::from_secs(30));
+    let gpus = host.gpus(Devices::These(vec![0])).patient_for(Patience { opening, answer });
+    check(&gpus, "cuda:0 Stand-in 0: no answer in 1 s while it was opened");
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! users share one device in this way, and several devices share one user's images.
 
 use std::collections::VecDeque;
-use std::sync::mpsc::{self, Sender};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -38,6 +38,15 @@ pub(super) enum Output {
     Means(usize),
 }
 
+/// How long devices are waited for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// A device that is not open after this long is left out.
+    pub(super) opening: Duration,
+    /// One that does not answer for this long is given up.
+    pub(super) answer: Duration,
+}
+
 /// What the devices are to compute.
 pub(super) struct Task {
     pub(super) network: Description,
@@ -48,8 +57,8 @@ pub(super) struct Task {
     pub(super) known: Image,
     /// The same by the CPU, in f32.
     pub(super) expected: Vec<f32>,
-    /// A device that does not answer for this long is given up.
-    pub(super) patience: Duration,
+    /// How long devices are waited for.
+    pub(super) patience: Patience,
 }
 
 /// One image on its way.
@@ -96,6 +105,7 @@ pub(crate) struct Pool {
     shared: Arc<Shared>,
     /// What computes, for provenance.
     name: String,
+    /// A device that does not answer for this long is given up.
     patience: Duration,
 }
 
@@ -114,6 +124,7 @@ impl Pool {
         named: Vec<(u16, String)>,
         task: Task,
     ) -> Result<Self, String> {
+        let patience = task.patience;
         let (shared, task) = (Arc::new(Shared::default()), Arc::new(task));
         let (mut names, mut reasons) = (Vec::new(), Vec::new());
         for (index, name) in named {
@@ -124,11 +135,25 @@ impl Pool {
                 Err(why) => drop(opened.send(Err(why))),
                 Ok((loaded, batch)) => {
                     shared.lock().n_alive += 1;
-                    drop(opened.send(Ok(())));
+                    if opened.send(Ok(())).is_err() {
+                        // It was given up meanwhile.
+                        return shared.lose(1, "it was opened too late".to_owned());
+                    }
                     serve(loaded, (batch, task.output), &shared);
                 }
             });
-            match opening.recv().unwrap_or_else(|_| Err("its thread ended".to_owned())) {
+            let answer = opening.recv_timeout(patience.opening).unwrap_or_else(|lost| {
+                Err(match lost {
+                    RecvTimeoutError::Timeout => {
+                        format!(
+                            "no answer in {} s while it was opened",
+                            patience.opening.as_secs()
+                        )
+                    }
+                    RecvTimeoutError::Disconnected => "its thread ended".to_owned(),
+                })
+            });
+            match answer {
                 Ok(()) => names.push(name),
                 Err(why) => reasons.push(format!("cuda:{index} {name}: {why}")),
             }
@@ -138,7 +163,7 @@ impl Pool {
         }
         names.dedup();
         let name = format!("cuda {} {}", names.join(" + "), task.precision.name());
-        Ok(Self { shared, name, patience: task.patience })
+        Ok(Self { shared, name, patience: patience.answer })
     }
 
     /// What computes, such as `cuda NVIDIA H100 80GB HBM3 bf16`.
@@ -167,7 +192,7 @@ impl Pool {
         for _ in 0..n {
             match answers.recv_timeout(self.patience) {
                 Ok(Some((index, computed))) => out[index] = computed,
-                Err(mpsc::RecvTimeoutError::Timeout) => {
+                Err(RecvTimeoutError::Timeout) => {
                     let why = format!("no answer in {} s", self.patience.as_secs());
                     self.shared.lose(usize::MAX, why.clone());
                     return Err(why);
