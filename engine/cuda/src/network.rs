@@ -4,6 +4,10 @@
 //! 2x2 up-convolution is a 1x1 convolution whose channels are dealt out over four pixels, because
 //! candle's own is a naive kernel. The gradient is written out here: candle's max-pooling gives a
 //! quarter of it, and its gradient by weights is a convolution with a kernel as large as the image.
+//!
+//! In bf16 the first step and the last are computed in f32: a pixel rounded to bf16 is off by up to
+//! .2 HU in the brain, which moves edges, and both steps are cheap. The CPU, which convolves in no
+//! bf16 here, rounds what a GPU would store in it, so that tests see what bf16 costs.
 
 use candle_core::{DType, Device, Error, Result, Tensor};
 
@@ -33,7 +37,8 @@ pub(crate) struct Network {
     channels: usize,
     n_parameters: usize,
     device: Device,
-    dtype: DType,
+    /// Whether maps and weights are stored in bf16.
+    half: bool,
     kept: Vec<Option<Vec<Slot>>>,
 }
 
@@ -48,14 +53,14 @@ impl Network {
         parameters: &[f32],
         precision: u32,
     ) -> Result<Self> {
-        let dtype = match precision {
-            F32 => DType::F32,
-            BF16 => DType::BF16,
+        let half = match precision {
+            F32 => false,
+            BF16 => true,
             other => return Err(Error::msg(format!("no precision {other}"))),
         };
         let n_parameters = parameters.len();
         let (layers, kept) = (Vec::new(), Vec::new());
-        let mut network = Self { steps, layers, channels, n_parameters, device, dtype, kept };
+        let mut network = Self { steps, layers, channels, n_parameters, device, half, kept };
         network.take(parameters)?;
         Ok(network)
     }
@@ -92,13 +97,22 @@ impl Network {
             weight = weight.reshape((c_in, 4 * c_out))?.t()?.contiguous()?;
             weight = weight.reshape((4 * c_out, c_in, 1, 1))?;
         }
-        let there = |tensor: &Tensor| tensor.to_dtype(self.dtype)?.to_device(&self.device);
-        let bias = Tensor::from_slice(part(step.bias, c_out)?, (1, c_out, 1, 1), &Device::Cpu)?;
-        let turned = match self.dtype {
-            DType::F32 => Some(there(&turned(&weight)?)?),
-            _ => None,
+        let there = |tensor: &Tensor| {
+            let tensor = tensor.to_device(&self.device)?;
+            if in_f32(step) { Ok(tensor) } else { self.stored(tensor) }
         };
+        let bias = Tensor::from_slice(part(step.bias, c_out)?, (1, c_out, 1, 1), &Device::Cpu)?;
+        let turned = if self.half { None } else { Some(there(&turned(&weight)?)?) };
         Ok(Some(Layer { weight: there(&weight)?, bias: there(&bias)?, turned }))
+    }
+
+    /// Numbers as maps and weights are stored.
+    fn stored(&self, numbers: Tensor) -> Result<Tensor> {
+        match (self.half, &self.device) {
+            (false, _) => Ok(numbers),
+            (true, Device::Cpu) => numbers.to_dtype(DType::BF16)?.to_dtype(DType::F32),
+            (true, _) => numbers.to_dtype(DType::BF16),
+        }
     }
 
     /// Pixels `(n, channels, y, x)` to the output; maps are kept under `keep` where that is not 0.
@@ -108,13 +122,13 @@ impl Network {
         (n, y, x): (usize, usize, usize),
         keep: usize,
     ) -> Result<Vec<f32>> {
-        if keep > 0 && self.dtype != DType::F32 {
+        if keep > 0 && self.half {
             return Err(Error::msg("a gradient is computed in f32 only"));
         }
         let pixels = Tensor::from_slice(pixels, (n, self.channels, y, x), &self.device)?;
         let n_slots = 2 + self.steps.iter().map(|s| s.target.max(s.source)).max().unwrap_or(0);
         let mut slots: Vec<Slot> = vec![[None, None]; n_slots as usize];
-        slots[0][0] = Some(pixels.to_dtype(self.dtype)?);
+        slots[0][0] = Some(pixels);
         let mut out = None;
         for (at, (step, layer)) in self.steps.iter().zip(&self.layers).enumerate() {
             let source = step.source as usize;
@@ -129,14 +143,16 @@ impl Network {
                 (CONVOLVE, Some(layer)) => {
                     let d = step.dilation as usize;
                     let sums = convolve(&seen, &layer.weight, d, d)?;
-                    sums.broadcast_add(&layer.bias)?.relu()?
+                    let sums = if in_f32(step) { sums } else { self.stored(sums)? };
+                    self.stored(sums.broadcast_add(&layer.bias)?.relu()?)?
                 }
                 (UP, Some(layer)) => {
-                    deal(&convolve(&seen, &layer.weight, 0, 1)?)?.broadcast_add(&layer.bias)?
+                    let sums = self.stored(convolve(&seen, &layer.weight, 0, 1)?)?;
+                    self.stored(deal(&sums)?.broadcast_add(&layer.bias)?)?
                 }
                 (_, Some(layer)) => {
-                    out =
-                        Some(convolve(&seen, &layer.weight, 0, 1)?.broadcast_add(&layer.bias)?);
+                    let sums = convolve(&seen.to_dtype(DType::F32)?, &layer.weight, 0, 1)?;
+                    out = Some(sums.broadcast_add(&layer.bias)?);
                     continue;
                 }
             };
@@ -148,14 +164,16 @@ impl Network {
         }
         let out = match (out, self.steps.last()) {
             (Some(logits), _) => logits,
-            (None, Some(last)) => group(&slots[last.target as usize], 0)?.mean((2, 3))?,
+            (None, Some(last)) => {
+                group(&slots[last.target as usize], 0)?.to_dtype(DType::F32)?.mean((2, 3))?
+            }
             (None, None) => return Err(Error::msg("a network without a step")),
         };
         if keep > 0 {
             self.kept.resize_with(self.kept.len().max(keep), || None);
             self.kept[keep - 1] = Some(slots);
         }
-        out.to_dtype(DType::F32)?.flatten_all()?.to_vec1()
+        out.flatten_all()?.to_vec1()
     }
 
     /// Gradient by the parameters into `gradient`, from that by the output of what was kept.
@@ -217,6 +235,11 @@ impl Network {
         }
         Ok(())
     }
+}
+
+/// Whether a step is computed in f32 in every precision.
+fn in_f32(step: &Step) -> bool {
+    step.source == 0 || step.kind == LOGITS
 }
 
 /// One group of a slot.
