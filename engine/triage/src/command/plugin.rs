@@ -3,6 +3,7 @@
 mod check;
 mod new;
 
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -147,11 +148,12 @@ fn aside<T>(
     work: impl FnOnce(Installed) -> Result<T, TriageError>,
 ) -> Result<T, TriageError> {
     let place = std::env::temp_dir().join(format!("ichor-aside-{}", std::process::id()));
+    // Ours alone from the first moment: what is checked here is what is opened here.
+    let made = std::fs::DirBuilder::new().mode(0o700).create(&place);
+    made.map_err(|error| TriageError::file("make", &place, error))?;
     let done = install_into(settings, source, library, &place).and_then(work);
-    if place.exists() {
-        std::fs::remove_dir_all(&place)
-            .map_err(|error| TriageError::file("remove", &place, error))?;
-    }
+    std::fs::remove_dir_all(&place)
+        .map_err(|error| TriageError::file("remove", &place, error))?;
     done
 }
 
