@@ -12,6 +12,7 @@ mod engine;
 mod error;
 #[cfg(test)]
 mod golden;
+mod json;
 mod list;
 mod profile;
 mod report;

@@ -12,7 +12,9 @@ use ichor_core::UnitId;
 use ichor_store::{RequestKind, Store};
 
 pub(crate) use self::shelf::{Choice, Shelf};
-use crate::{clock, console::ENGINE_SILENT_S, error::Error, settings::Settings, text::clean};
+use crate::{
+    clock, console::ENGINE_SILENT_S, error::Error, json, settings::Settings, text::clean,
+};
 
 /// How long the engine is waited for; it looks at requests every second.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -25,9 +27,7 @@ pub(crate) fn list(settings: &Settings, json: bool, out: &mut dyn Write) -> Resu
         writeln!(std::io::stderr(), "left out: {why}")?;
     }
     if json {
-        serde_json::to_writer_pretty(&mut *out, &all)?;
-        writeln!(out)?;
-        return Ok(());
+        return json::print(&all, out);
     }
     if store.is_none() {
         writeln!(

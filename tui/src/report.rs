@@ -2,7 +2,7 @@
 //!
 //! In the order of use at night: what it says, how sure, who knows, why, and what made it.
 
-use ichor_core::{Contribution, Push, Threshold, input_value, input_words};
+use ichor_core::{ClinicalName, Contribution, Push, Threshold, input_value, input_words};
 use ichor_store::{StoredVerdict, StudyDetail};
 use jiff::tz::TimeZone;
 use ratatui::{
@@ -19,8 +19,6 @@ use crate::{
 
 /// Columns of the labels.
 const LABEL: usize = 10;
-/// What the names of clinical values begin with, for scorers.
-const CLINICAL: &str = "clinical.";
 /// What the lines are written for.
 #[derive(Clone, Copy)]
 pub(crate) struct Page<'a> {
@@ -83,7 +81,7 @@ fn verdict(
 /// That the verdict was made before what is known about the patient changed.
 fn changed(detail: &StudyDetail) -> Option<String> {
     let names = detail.clinical_changed.iter();
-    let words = names.map(|name| clean(&input_words(&format!("{CLINICAL}{name}"))));
+    let words = names.map(|name| clean(&input_words(&ClinicalName::input(name))));
     let words = words.collect::<Vec<_>>().join("; ");
     let text =
         || format!("Made before this changed: {words}. Score it again: r, or ichor requeue.");
@@ -196,12 +194,12 @@ fn clinical(detail: &StudyDetail, page: Page) -> Vec<Line<'static>> {
     let active = active(detail);
     let known = detail.clinical.iter().map(|value| {
         let by = clean(value.source.who());
-        let said = input_value(&format!("{CLINICAL}{}", value.name), Some(value.value));
+        let said = input_value(&ClinicalName::input(&value.name), Some(value.value));
         (value.name.clone(), format!("{said} ({by})"))
     });
     let wanted = active.into_iter().flat_map(|verdict| &verdict.contributions);
     let missing = wanted
-        .filter_map(|push| push.name.strip_prefix(CLINICAL))
+        .filter_map(|push| ClinicalName::of_input(&push.name))
         .filter(|name| detail.clinical.iter().all(|value| value.name != *name))
         .map(|name| (name.to_owned(), "missing".to_owned()));
     let facts: Vec<(String, String)> = known.chain(missing).collect();
@@ -210,7 +208,7 @@ fn clinical(detail: &StudyDetail, page: Page) -> Vec<Line<'static>> {
     }
     let mut lines = section("CLINICAL", page);
     lines.extend(facts.into_iter().map(|(name, text)| {
-        let words = input_words(&format!("{CLINICAL}{name}"));
+        let words = input_words(&ClinicalName::input(&name));
         Line::raw(fit(&format!("{}: {text}", clean(&words)), page.width))
     }));
     lines

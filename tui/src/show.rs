@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::{
     clock,
     error::Error,
+    json,
     report::{self, Page},
     settings::Settings,
     theme::Theme,
@@ -17,6 +18,13 @@ use crate::{
 
 /// Columns at most: longer lines are hard to read.
 const WIDTH: usize = 100;
+
+/// All about the study that `text` names.
+pub(crate) fn detail(settings: &Settings, text: &str) -> Result<StudyDetail, Error> {
+    let store = Store::open_existing(&settings.layout.database())?;
+    let study = store.find_study(text)?;
+    store.study(study)?.ok_or(Error::NoStudy(study))
+}
 
 /// The study as JSON, each contribution with what staff reads instead of its name.
 fn with_words(detail: &StudyDetail) -> Result<Value, Error> {
@@ -37,13 +45,9 @@ pub(crate) fn run(
     json: bool,
     out: &mut dyn Write,
 ) -> Result<(), Error> {
-    let store = Store::open_existing(&settings.layout.database())?;
-    let study = store.find_study(study)?;
-    let detail = store.study(study)?.ok_or(Error::NoStudy(study))?;
+    let detail = detail(settings, study)?;
     if json {
-        serde_json::to_writer_pretty(&mut *out, &with_words(&detail)?)?;
-        writeln!(out)?;
-        return Ok(());
+        return json::print(&with_words(&detail)?, out);
     }
     let width = match crossterm::terminal::size() {
         Ok((columns, _)) if std::io::stdout().is_terminal() => usize::from(columns).min(WIDTH),

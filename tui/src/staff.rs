@@ -5,7 +5,7 @@ use std::io::Write;
 use ichor_core::{ClinicalName, input_value};
 use ichor_store::{RequestKind, Store};
 
-use crate::{clock, error::Error, settings::Settings, text::clean};
+use crate::{clock, error::Error, json, settings::Settings, show, text::clean};
 
 /// Asks the engine to score `study` again.
 pub(crate) fn requeue(
@@ -46,19 +46,15 @@ pub(crate) fn show_clinical(
     json: bool,
     out: &mut dyn Write,
 ) -> Result<(), Error> {
-    let store = Store::open_existing(&settings.layout.database())?;
-    let study = store.find_study(study)?;
-    let detail = store.study(study)?.ok_or(Error::NoStudy(study))?;
+    let detail = show::detail(settings, study)?;
     if json {
-        serde_json::to_writer_pretty(&mut *out, &detail.clinical)?;
-        writeln!(out)?;
-        return Ok(());
+        return json::print(&detail.clinical, out);
     }
     for name in ClinicalName::ALL {
         let known = detail.clinical.iter().find(|value| value.name == name.name);
         let (value, who) = known.map_or(("-".to_owned(), "-".to_owned()), |known| {
             (
-                input_value(&format!("clinical.{}", name.name), Some(known.value)),
+                input_value(&ClinicalName::input(name.name), Some(known.value)),
                 clean(known.source.who()),
             )
         });
@@ -78,7 +74,7 @@ fn assignment(text: &str) -> Result<(&str, f64), Error> {
     let wrong = || Error::Assignment(text.to_owned());
     let (name, value) = text.split_once('=').ok_or_else(wrong)?;
     let name = name.trim();
-    let name = name.strip_prefix("clinical.").unwrap_or(name);
+    let name = ClinicalName::of_input(name).unwrap_or(name);
     let value = match value.trim() {
         "-" => f64::NAN,
         number => {

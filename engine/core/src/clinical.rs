@@ -72,9 +72,22 @@ impl ClinicalName {
         Self::whole("ivh", "blood in the ventricles", 0.0, 1.0),
     ];
 
-    /// The entry called `name`, with or without the prefix `clinical.`.
+    /// What scorers put before a name.
+    pub const PREFIX: &str = "clinical.";
+
+    /// What scorers call the value `name`.
+    pub fn input(name: &str) -> String {
+        format!("{}{name}", Self::PREFIX)
+    }
+
+    /// The name in what a scorer calls an input, known or not; none where that is no clinical value.
+    pub fn of_input(input: &str) -> Option<&str> {
+        input.strip_prefix(Self::PREFIX)
+    }
+
+    /// The entry called `name`, with or without the prefix.
     pub fn find(name: &str) -> Result<&'static Self, ClinicalError> {
-        let bare = name.strip_prefix("clinical.").unwrap_or(name);
+        let bare = Self::of_input(name).unwrap_or(name);
         let found = const { &Self::ALL }.iter().find(|known| known.name == bare);
         found.ok_or_else(|| ClinicalError::Unknown { name: name.to_owned() })
     }

@@ -25,7 +25,7 @@ pub fn input_value(name: &str, value: Option<f64>) -> String {
         |name: &str| SIGNS.iter().any(|(known, _, is_sign)| *known == name && *is_sign);
     let is_clinical = |name| ClinicalName::find(name).is_ok_and(ClinicalName::is_yes_or_no);
     let yes_or_no = name.strip_prefix("sign.").is_some_and(is_sign)
-        || name.strip_prefix("clinical.").is_some_and(is_clinical);
+        || ClinicalName::of_input(name).is_some_and(is_clinical);
     match value {
         None => "missing".to_owned(),
         Some(1.0) if yes_or_no => "yes".to_owned(),
@@ -48,7 +48,7 @@ fn clinical(name: &str) -> Option<String> {
     if name == "hematoma.volume_ml" {
         return Some("volume of the hematoma, ml".to_owned());
     }
-    let bare = name.strip_prefix("clinical.")?;
+    let bare = ClinicalName::of_input(name)?;
     ClinicalName::find(bare).ok().map(|known| known.words.to_owned())
 }
 

@@ -100,7 +100,7 @@ pub(crate) fn changed<'a>(
     let same = |a: f64, b: f64| (a - b).abs() <= 1e-9 * a.abs().max(b.abs());
     let wanted = contributions
         .iter()
-        .filter_map(|push| Some((push.name.strip_prefix("clinical.")?, push.value)));
+        .filter_map(|push| Some((ClinicalName::of_input(&push.name)?, push.value)));
     let is_changed = |name: &str, had: Option<f64>| match (had, of(known, name)) {
         (Some(_), Some((_, true))) if of(used, name).is_some_and(|(_, dicom)| dicom) => false,
         (Some(had), Some((now, _))) => !same(had, now),

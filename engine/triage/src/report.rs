@@ -1,11 +1,11 @@
 //! What a scored study looks like to a person and to a script.
 
-use ichor_core::{Provenance, Push, input_value, input_words};
+use ichor_core::{ClinicalName, Provenance, Push, input_value, input_words};
 use ichor_store::{ScorerResult, VerdictKind};
 use serde_json::{Value, json};
 
 use crate::pipeline::Done;
-use crate::scorers::{CLINICAL, some_of};
+use crate::scorers::some_of;
 
 /// Characters of a push's bar.
 const BAR: usize = 10;
@@ -75,10 +75,9 @@ pub(crate) fn text(done: &Done) -> String {
         if !asked.is_empty() {
             lines.push(format!("clinical: {}", asked.join("; ")));
         }
-        let others = active
-            .contributions
-            .iter()
-            .filter(|push| push.value.is_none() && !push.name.starts_with(CLINICAL));
+        let others = active.contributions.iter().filter(|push| {
+            push.value.is_none() && ClinicalName::of_input(&push.name).is_none()
+        });
         let missing: Vec<String> = others.map(|push| input_words(&push.name)).collect();
         if !missing.is_empty() {
             lines.push(format!("missing: {}", some_of(&missing)));
@@ -106,9 +105,9 @@ pub(crate) fn text(done: &Done) -> String {
 
 /// Every clinical value that the scorer asked for: with its source, or missing.
 fn clinical(made: &Provenance) -> Vec<String> {
-    let words = |name: &str| input_words(&format!("{CLINICAL}{name}"));
+    let words = |name: &str| input_words(&ClinicalName::input(name));
     let known = made.clinical.iter().map(|value| {
-        let name = format!("{CLINICAL}{}", value.name);
+        let name = ClinicalName::input(&value.name);
         let (said, who) = (input_value(&name, Some(value.value)), value.source.who());
         format!("{} {said} ({who})", input_words(&name))
     });

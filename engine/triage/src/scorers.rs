@@ -19,8 +19,6 @@ pub(crate) type ProfileOf<'a> = dyn Fn(&UnitId) -> Result<String, TriageError> +
 
 /// Name under which the volume of the hematoma is handed to scorers.
 pub(crate) const VOLUME: &str = "hematoma.volume_ml";
-/// What the names of clinical values begin with, for scorers.
-pub(crate) const CLINICAL: &str = "clinical.";
 
 /// The plugins that the configuration names, each in its worker process.
 pub(crate) struct Scorers {
@@ -109,7 +107,7 @@ impl Scorers {
     /// A scorer whose worker does not start wants nothing here; its studies say why.
     pub(crate) fn never_given(&mut self) -> Vec<(UnitId, Vec<String>)> {
         let mut given = vec![VOLUME.to_owned()];
-        given.extend(ClinicalName::ALL.map(|known| format!("{CLINICAL}{}", known.name)));
+        given.extend(ClinicalName::ALL.map(|known| ClinicalName::input(known.name)));
         given.extend(self.cnn.iter().flat_map(Cnn::names));
         for unit in self.extractors.clone() {
             given.extend(self.workers.describe(&unit).map_or_else(|_| vec![], |d| d.outputs));
@@ -131,7 +129,7 @@ impl Scorers {
     fn no_unknown_value(&mut self) -> Result<(), TriageError> {
         for unit in self.scoring().cloned().collect::<Vec<_>>() {
             let Ok(description) = self.workers.describe(&unit) else { continue };
-            let wanted = description.inputs.iter().filter_map(|n| n.strip_prefix(CLINICAL));
+            let wanted = description.inputs.iter().filter_map(|n| ClinicalName::of_input(n));
             for name in wanted {
                 ClinicalName::find(name)
                     .map_err(|error| TriageError::Input(format!("scorer {unit}: {error}")))?;
@@ -223,7 +221,7 @@ impl Scorers {
         provenance.extractors.extend(self.made_by()?);
         inputs.push(VOLUME, mask.volume().ml())?;
         for value in clinical {
-            inputs.push(&format!("{CLINICAL}{}", value.name), value.value)?;
+            inputs.push(&ClinicalName::input(&value.name), value.value)?;
         }
         provenance.clinical = clinical.to_vec();
         go_on(watch(Step::Scoring))?;
@@ -315,12 +313,12 @@ impl Scorers {
         };
         let wanted = |value: &ClinicalValue| {
             let bare =
-                |push: &Contribution| push.name.strip_prefix(CLINICAL).map(str::to_owned);
+                |push: &Contribution| ClinicalName::of_input(&push.name).map(str::to_owned);
             contributions.iter().filter_map(bare).any(|name| name == value.name)
         };
         let clinical = provenance.clinical.iter().filter(|value| wanted(value));
         let unknown = contributions.iter().filter(|push| push.value.is_none());
-        let missing = unknown.filter_map(|push| push.name.strip_prefix(CLINICAL));
+        let missing = unknown.filter_map(|push| ClinicalName::of_input(&push.name));
         let provenance = Provenance {
             clinical: clinical.cloned().collect(),
             clinical_missing: missing.map(str::to_owned).collect(),

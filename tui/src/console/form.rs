@@ -199,7 +199,7 @@ impl Form {
                 (format!("{}_", self.typed), "not saved yet".to_owned())
             }
             Some(known) => {
-                let value = input_value(&scorers_name(name), Some(known.value));
+                let value = input_value(&ClinicalName::input(name.name), Some(known.value));
                 (value, source(&known.source, zone))
             }
             None => ("-".to_owned(), "missing".to_owned()),
@@ -221,14 +221,9 @@ fn source(source: &ClinicalSource, zone: &TimeZone) -> String {
     }
 }
 
-/// What a scorer calls it.
-fn scorers_name(name: &ClinicalName) -> String {
-    format!("clinical.{}", name.name)
-}
-
 /// Whether the scorer of the study's verdict, or one in its shadow, takes it.
 fn asked(name: &ClinicalName, detail: &StudyDetail) -> bool {
-    let name = scorers_name(name);
+    let name = ClinicalName::input(name.name);
     let newest = detail.verdicts.iter().filter(|verdict| verdict.revision == detail.revision);
     newest.flat_map(|verdict| &verdict.contributions).any(|push| push.name == name)
 }

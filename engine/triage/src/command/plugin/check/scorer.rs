@@ -5,7 +5,6 @@ use ichor_host::{HostError, Scored};
 
 use super::{Bench, answered, compared};
 use crate::TriageError;
-use crate::scorers::CLINICAL;
 
 /// Values that every input takes at once.
 const FAR_OUT: [f64; 6] = [0.0, -1.0, 1e9, -1e9, 1e300, f64::MIN_POSITIVE];
@@ -33,7 +32,7 @@ pub(super) fn try_all(
     add("scores", answered(&first, risk));
     add("same bits", same);
 
-    let mut clinical = names.iter().filter_map(|name| name.strip_prefix(CLINICAL));
+    let mut clinical = names.iter().filter_map(|name| ClinicalName::of_input(name));
     let unknown = clinical.find_map(|name| ClinicalName::find(name).err());
     add(
         "names",
