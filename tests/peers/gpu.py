@@ -12,7 +12,7 @@ figure. Needs torch, numpy and safetensors.
 figures mean nothing."""
 import argparse, json, os, statistics, subprocess, sys, tempfile, time
 
-from networks import loaded, torch_unet
+from networks import loaded, torch_unet, update
 
 ALLOWED = {"f32": 1e-4, "bf16": 1e-2}
 
@@ -70,7 +70,7 @@ def torch_forward(a, cuda, precision):
 
 def torch_step(a, cuda):
     """ms of one step of AdamW, in bf16 by autocast and channels_last."""
-    import torch, torch.nn.functional as F
+    import torch
     device = "cuda" if cuda else "cpu"
     net = torch_unet(a.train_width, 4).to(device).to(memory_format=torch.channels_last)
     run = net if a.rehearse else torch.compile(net)
@@ -81,12 +81,7 @@ def torch_step(a, cuda):
     def step():
         with torch.autocast(device, torch.bfloat16):
             logits = run(x).float()
-        p = logits.sigmoid()
-        loss = 2 * F.binary_cross_entropy_with_logits(logits, y) + 1 - (2 * (p * y).sum() + 1) / (p.sum() + y.sum() + 1)
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-        optimizer.step()
+        update(net, optimizer, logits, y)
     return timed(step, a.runs, cuda)
 
 

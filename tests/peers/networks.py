@@ -115,9 +115,20 @@ def sigmoid(logits):
     return 1 / (1 + np.exp(-logits.astype(np.float32)))
 
 
+def update(net, optimizer, logits, y):
+    """Loss, gradient and update as weights/recipes/unet.py has them."""
+    import torch, torch.nn.functional as F
+    p = logits.sigmoid()
+    loss = 2 * F.binary_cross_entropy_with_logits(logits, y) + 1 - (2 * (p * y).sum() + 1) / (p.sum() + y.sum() + 1)
+    optimizer.zero_grad()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+    optimizer.step()
+
+
 def training(a):
     """One step of AdamW on a batch, in bf16 and channels_last: what weights/recipes/unet.py does."""
-    import torch, torch.nn.functional as F
+    import torch
     torch.set_num_threads(a.threads)
     net = torch_unet(a.train_width, 4).to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(net.parameters(), 1e-3, weight_decay=1e-4)
@@ -127,12 +138,7 @@ def training(a):
     def step(_):
         with torch.autocast("cpu", torch.bfloat16):
             logits = net(x).float()
-        p = logits.sigmoid()
-        loss = 2 * F.binary_cross_entropy_with_logits(logits, y) + 1 - (2 * (p * y).sum() + 1) / (p.sum() + y.sum() + 1)
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-        optimizer.step()
+        update(net, optimizer, logits, y)
         return x.numpy()
     return step, torch.__version__
 
