@@ -139,10 +139,11 @@ impl Scorers {
     }
 
     /// The threshold profiles that lie with the scorers and by which none may be judged.
-    pub(crate) fn void_profiles(&self) -> Result<Vec<VoidProfile>, TriageError> {
+    pub(crate) fn void_profiles(&self) -> Vec<VoidProfile> {
         let mut void = Vec::new();
         for scorer in self.scoring() {
-            let installed = self.workers.installed(scorer)?;
+            // `open` has seen to it that they are installed.
+            let Ok(installed) = self.workers.installed(scorer) else { continue };
             for (profile, found) in ichor_host::profiles(&self.profile_dirs, installed, scorer)
             {
                 if let Err(error) = found {
@@ -152,7 +153,7 @@ impl Scorers {
             }
         }
         void.sort_by_key(|void| (void.scorer.to_string(), void.profile.clone()));
-        Ok(void)
+        void
     }
 
     fn needs(&self, unit: &UnitId, key: &'static str) -> Result<(), TriageError> {

@@ -102,9 +102,9 @@ impl Intake {
         if now.seconds_since(self.beaten) >= BEAT_S {
             self.store.engine_beat(std::process::id(), env!("CARGO_PKG_VERSION"), now)?;
             self.store.engine_listens(&self.address.to_string(), now)?;
-            self.look_at_plugins();
-            self.store.set_void_profiles(&self.scorers.void_profiles()?)?;
             self.beaten = now;
+            self.look_at_plugins();
+            self.store.set_void_profiles(&self.scorers.void_profiles())?;
         }
         let mut taken = Vec::new();
         for item in news {
