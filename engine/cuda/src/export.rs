@@ -9,7 +9,7 @@ use std::slice;
 use candle_core::{Device, Error, Result};
 
 use crate::interface::{Batch, CPU, Memory, Network as Given, Table, Text, VERSION};
-use crate::network::Network;
+use crate::network::{Network, Seen};
 
 /// What the engine looks for.
 #[unsafe(no_mangle)]
@@ -21,7 +21,8 @@ pub static ICHOR_CUDA: Table = Table {
     memory,
     open,
     take,
-    forward,
+    put,
+    get,
     gradient,
     close,
 };
@@ -138,27 +139,35 @@ unsafe extern "C" fn take(
     })
 }
 
-unsafe extern "C" fn forward(handle: *mut c_void, batch: *const Batch, text: *mut Text) -> i32 {
+unsafe extern "C" fn put(
+    handle: *mut c_void,
+    place: usize,
+    batch: *const Batch,
+    text: *mut Text,
+) -> i32 {
     told(text, || {
         // SAFETY: the caller promises a handle and a batch whose lengths are right.
         let (network, batch) = unsafe { (network(handle)?, batch.as_ref()) };
         let batch = batch.ok_or_else(|| Error::msg("no batch is given"))?;
         sized(batch.size, size_of::<Batch>())?;
         // SAFETY: as above.
-        let (pixels, out) = unsafe {
-            (
-                slice::from_raw_parts(batch.pixels, batch.n_pixels),
-                slice::from_raw_parts_mut(batch.out, batch.n_out),
-            )
-        };
-        let [n, y, x] = batch.dim;
-        let computed = network.forward(pixels, (n, y, x), batch.keep)?;
-        if computed.len() != out.len() {
-            let words = format!("an output of {} for {}", computed.len(), out.len());
-            return Err(Error::msg(words));
-        }
-        out.copy_from_slice(&computed);
-        Ok(())
+        let pixels = unsafe { slice::from_raw_parts(batch.pixels, batch.n_pixels) };
+        let (probabilities, keep) = (batch.probabilities != 0, batch.keep);
+        network.put(place, &Seen { pixels, dim: batch.dim, probabilities, keep })
+    })
+}
+
+unsafe extern "C" fn get(
+    handle: *mut c_void,
+    place: usize,
+    to: *mut f32,
+    n: usize,
+    text: *mut Text,
+) -> i32 {
+    told(text, || {
+        // SAFETY: the caller promises a handle and an array of this length.
+        let (network, to) = unsafe { (network(handle)?, slice::from_raw_parts_mut(to, n)) };
+        network.get(place, to)
     })
 }
 

@@ -8,11 +8,14 @@
 use std::ffi::{c_char, c_void};
 
 /// Raised whenever a struct or a call changes.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// The table's symbol.
 pub const SYMBOL: &str = "ICHOR_CUDA";
 /// The device that is the CPU: what a library without CUDA has, for tests.
 pub const CPU: i32 = -1;
+
+/// Batches that may be under way in one network: while one is computed the next one arrives.
+pub const PLACES: usize = 2;
 
 /// 3x3 convolution and rectifier; weights `(out, in, 3, 3)`.
 pub const CONVOLVE: u32 = 0;
@@ -97,10 +100,8 @@ pub struct Batch {
     pub pixels: *const f32,
     /// Of `pixels`.
     pub n_pixels: usize,
-    /// The output.
-    pub out: *mut f32,
-    /// Of `out`.
-    pub n_out: usize,
+    /// 1 where logits are given as probabilities; else 0.
+    pub probabilities: u32,
     /// 0, or under which number the maps are kept for a gradient, over those kept before.
     pub keep: usize,
 }
@@ -133,8 +134,12 @@ pub struct Table {
     pub open: unsafe extern "C" fn(i32, *const Network, *mut *mut c_void, *mut Text) -> i32,
     /// New parameters, of the same length.
     pub take: unsafe extern "C" fn(*mut c_void, *const f32, usize, *mut Text) -> i32,
-    /// Computes a batch.
-    pub forward: unsafe extern "C" fn(*mut c_void, *const Batch, *mut Text) -> i32,
+    /// Begins a batch in a place below [`PLACES`] and returns, on a GPU, before it is computed:
+    /// handle, place, batch. What lay in the place is lost.
+    pub put: unsafe extern "C" fn(*mut c_void, usize, *const Batch, *mut Text) -> i32,
+    /// Waits for the batch in a place and writes its output: handle, place, output, its length. The
+    /// place is free after it.
+    pub get: unsafe extern "C" fn(*mut c_void, usize, *mut f32, usize, *mut Text) -> i32,
     /// Gradient by the parameters, from that by the output of what was kept under a number: handle,
     /// number, gradient by the output, its length, gradient by the parameters, its length. In f32
     /// only.

@@ -7,6 +7,7 @@
 
 mod absent;
 mod convolve;
+mod copies;
 mod driver;
 mod export;
 pub mod interface;
@@ -16,4 +17,4 @@ mod taps;
 
 pub use absent::Absent;
 pub use driver::{Driver, Found};
-pub use library::{Description, FILE, Library, Loaded};
+pub use library::{Description, FILE, Images, Library, Loaded};

@@ -124,6 +124,19 @@ impl Library {
     }
 }
 
+/// A batch as a network is given it.
+#[derive(Debug, Clone, Copy)]
+pub struct Images<'a> {
+    /// `(n, channels, y, x)`.
+    pub pixels: &'a [f32],
+    /// How many, rows, columns.
+    pub dim: [usize; 3],
+    /// Whether logits are given as probabilities.
+    pub probabilities: bool,
+    /// 0, or under which number the maps are kept for a gradient.
+    pub keep: usize,
+}
+
 /// A network on a device.
 #[derive(Debug)]
 pub struct Loaded {
@@ -144,33 +157,40 @@ impl Loaded {
         })
     }
 
-    /// Computes `pixels`, `(n, channels, y, x)` of `dim`, into `out`; maps are kept under `keep`
-    /// where that is not 0.
-    pub fn forward(
-        &mut self,
-        pixels: &[f32],
-        dim: [usize; 3],
-        out: &mut [f32],
-        keep: usize,
-    ) -> Result<(), Absent> {
-        let n_pixels = pixels.len();
-        if n_pixels != dim.iter().product::<usize>() * self.channels {
-            let reason = format!("{n_pixels} pixels for {dim:?}");
-            return Err(Absent::Failed { what: "computing a batch", reason });
+    /// Begins a batch in a place below [`interface::PLACES`].
+    pub fn put(&mut self, place: usize, images: &Images<'_>) -> Result<(), Absent> {
+        const WHAT: &str = "beginning a batch";
+        let Images { pixels, dim, probabilities, keep } = *images;
+        if pixels.len() != dim.iter().product::<usize>() * self.channels {
+            let reason = format!("{} pixels for {dim:?}", pixels.len());
+            return Err(Absent::Failed { what: WHAT, reason });
         }
         let batch = Batch {
             size: size_of::<Batch>(),
             dim,
             pixels: pixels.as_ptr(),
-            n_pixels,
-            out: out.as_mut_ptr(),
-            n_out: out.len(),
+            n_pixels: pixels.len(),
+            probabilities: u32::from(probabilities),
             keep,
         };
-        // SAFETY: an open handle; both arrays live through the call with the lengths given.
-        told("computing a batch", |text| unsafe {
-            (self.table.forward)(self.handle, &raw const batch, text)
+        // SAFETY: an open handle; the array lives through the call with the length given.
+        told(WHAT, |text| unsafe {
+            (self.table.put)(self.handle, place, &raw const batch, text)
         })
+    }
+
+    /// Waits for the batch in `place` and writes its output.
+    pub fn get(&mut self, place: usize, out: &mut [f32]) -> Result<(), Absent> {
+        // SAFETY: an open handle, and an array of its own length.
+        told("computing a batch", |text| unsafe {
+            (self.table.get)(self.handle, place, out.as_mut_ptr(), out.len(), text)
+        })
+    }
+
+    /// Computes a batch alone and waits for it.
+    pub fn forward(&mut self, images: &Images<'_>, out: &mut [f32]) -> Result<(), Absent> {
+        self.put(0, images)?;
+        self.get(0, out)
     }
 
     /// Gradient by the parameters into `gradient`, from that by the output of what was kept.

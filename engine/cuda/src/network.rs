@@ -12,11 +12,25 @@
 use candle_core::{DType, Device, Error, Result, Tensor};
 
 use crate::convolve::convolve;
+use crate::copies::Copies;
 use crate::interface::{BF16, CONVOLVE, F32, LOGITS, POOL, Step, UP};
 use crate::taps::{by_taps, deal, gather, halves, largest, turned};
 
 /// Maps of one slot, by what is concatenated.
 type Slot = [Option<Tensor>; 2];
+
+/// A batch as it comes in.
+#[derive(Debug)]
+pub(crate) struct Seen<'a> {
+    /// `(n, channels, y, x)`.
+    pub(crate) pixels: &'a [f32],
+    /// How many, rows, columns.
+    pub(crate) dim: [usize; 3],
+    /// Whether logits are given as probabilities.
+    pub(crate) probabilities: bool,
+    /// 0, or under which number the maps are kept for a gradient.
+    pub(crate) keep: usize,
+}
 
 /// Weights of one step on the device.
 #[derive(Debug)]
@@ -39,6 +53,7 @@ pub(crate) struct Network {
     device: Device,
     /// Whether maps and weights are stored in bf16.
     half: bool,
+    copies: Copies,
     kept: Vec<Option<Vec<Slot>>>,
 }
 
@@ -59,8 +74,10 @@ impl Network {
             other => return Err(Error::msg(format!("no precision {other}"))),
         };
         let n_parameters = parameters.len();
+        let copies = Copies::new(&device)?;
         let (layers, kept) = (Vec::new(), Vec::new());
-        let mut network = Self { steps, layers, channels, n_parameters, device, half, kept };
+        let mut network =
+            Self { steps, layers, channels, n_parameters, device, half, copies, kept };
         network.take(parameters)?;
         Ok(network)
     }
@@ -115,17 +132,29 @@ impl Network {
         }
     }
 
-    /// Pixels `(n, channels, y, x)` to the output; maps are kept under `keep` where that is not 0.
-    pub(crate) fn forward(
-        &mut self,
-        pixels: &[f32],
-        (n, y, x): (usize, usize, usize),
-        keep: usize,
-    ) -> Result<Vec<f32>> {
-        if keep > 0 && self.half {
+    /// Begins a batch in a place of its own; on a GPU it is computed after this has returned.
+    pub(crate) fn put(&mut self, place: usize, seen: &Seen<'_>) -> Result<()> {
+        if seen.keep > 0 && self.half {
             return Err(Error::msg("a gradient is computed in f32 only"));
         }
-        let pixels = Tensor::from_slice(pixels, (n, self.channels, y, x), &self.device)?;
+        let [n, y, x] = seen.dim;
+        let dims = (n, self.channels, y, x);
+        let pixels = self.copies.bring(place, seen.pixels, dims, &self.device)?;
+        let mut out = self.forward(pixels, seen.keep)?;
+        if seen.probabilities {
+            out = (out.neg()?.exp()? + 1.0)?.recip()?;
+        }
+        self.copies.send(place, &out)
+    }
+
+    /// Waits for the batch in `place` and writes its output.
+    pub(crate) fn get(&mut self, place: usize, to: &mut [f32]) -> Result<()> {
+        self.copies.fetch(place, to)
+    }
+
+    /// Pixels `(n, channels, y, x)` to the output, in f32; maps are kept under `keep` where that
+    /// is not 0.
+    fn forward(&mut self, pixels: Tensor, keep: usize) -> Result<Tensor> {
         let n_slots = 2 + self.steps.iter().map(|s| s.target.max(s.source)).max().unwrap_or(0);
         let mut slots: Vec<Slot> = vec![[None, None]; n_slots as usize];
         slots[0][0] = Some(pixels);
@@ -173,7 +202,7 @@ impl Network {
             self.kept.resize_with(self.kept.len().max(keep), || None);
             self.kept[keep - 1] = Some(slots);
         }
-        out.flatten_all()?.to_vec1()
+        Ok(out)
     }
 
     /// Gradient by the parameters into `gradient`, from that by the output of what was kept.
@@ -193,7 +222,8 @@ impl Network {
             let by_maps = (means / (y * x) as f64)?.broadcast_as((n, c, y, x))?.contiguous()?;
             back[last.target as usize][0] = Some(by_maps);
         }
-        gradient.fill(0.0);
+        // Copied back when all of it is under way: a copy waits for what was begun before it.
+        let mut parts = Vec::with_capacity(2 * self.steps.len());
         for (step, layer) in self.steps.iter().zip(&self.layers).rev() {
             let (source, target) = (step.source as usize, step.target as usize);
             let which = usize::from(step.group > 0);
@@ -216,14 +246,14 @@ impl Network {
                     (group(&back[target], which)? * passed)?
                 }
             };
-            put(gradient, step.bias, &by_sums.sum((0, 2, 3))?)?;
+            parts.push((step.bias, by_sums.sum((0, 2, 3))?));
             let dilation = if step.kind == CONVOLVE { step.dilation as usize } else { 0 };
             let by_sums = if step.kind == UP { gather(&by_sums)? } else { by_sums };
             let mut by_weight = by_taps(&seen, &by_sums, dilation)?;
             if step.kind == UP {
                 by_weight = by_weight.reshape((4 * step.channels_out as usize, ()))?.t()?;
             }
-            put(gradient, step.weight, &by_weight)?;
+            parts.push((step.weight, by_weight.contiguous()?));
             if let (true, Some(turned)) = (source > 0, &layer.turned) {
                 let by_input = convolve(&by_sums, turned, dilation, dilation.max(1))?;
                 let of = |at: usize| slots[source][at].as_ref().map(|maps| maps.dim(1));
@@ -233,7 +263,8 @@ impl Network {
                 second.map_or(Ok(()), |part| add(&mut back[source][1], part))?;
             }
         }
-        Ok(())
+        gradient.fill(0.0);
+        parts.iter().try_for_each(|(start, part)| write(gradient, *start, part))
     }
 }
 
@@ -264,8 +295,8 @@ fn add(sum: &mut Option<Tensor>, part: Tensor) -> Result<()> {
 }
 
 /// Writes `part` where its parameters start.
-fn put(gradient: &mut [f32], start: u64, part: &Tensor) -> Result<()> {
-    let numbers: Vec<f32> = part.contiguous()?.flatten_all()?.to_vec1()?;
+fn write(gradient: &mut [f32], start: u64, part: &Tensor) -> Result<()> {
+    let numbers: Vec<f32> = part.flatten_all()?.to_vec1()?;
     let start = usize::try_from(start).unwrap_or(usize::MAX);
     let place = gradient.get_mut(start..start.saturating_add(numbers.len()));
     place.ok_or_else(|| Error::msg("a gradient that is too short"))?.copy_from_slice(&numbers);

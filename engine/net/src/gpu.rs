@@ -14,6 +14,7 @@ mod means;
 mod pool;
 pub(crate) mod train;
 pub(crate) mod train_cnn;
+mod worker;
 
 pub use devices::{Devices, GpuPrecision, Gpus};
 pub(crate) use guarded::Guarded;

@@ -38,11 +38,19 @@ pub struct Bench {
 impl Bench {
     /// One slice of the frame's size, every pixel of which is computed.
     pub fn whole_slice() -> Self {
+        Self::whole_slices(1)
+    }
+
+    /// `n` such slices, no two of the first hundred alike.
+    pub fn whole_slices(n: usize) -> Self {
         // Neither air nor constant, so that no arithmetic is easier than on a head.
-        let windowed = Array2::from_shape_fn((FRAME, FRAME), |(y, x)| {
-            ((y * 7 + x * 13) % 100 + 1) as f32 / 101.0
-        });
-        Self { slices: vec![Slice { windowed, wanted: None }] }
+        let pixel =
+            |z: usize, y: usize, x: usize| ((y * 7 + x * 13 + z) % 100 + 1) as f32 / 101.0;
+        let slice = |z| Slice {
+            windowed: Array2::from_shape_fn((FRAME, FRAME), |(y, x)| pixel(z, y, x)),
+            wanted: None,
+        };
+        Self { slices: (0..n).map(slice).collect() }
     }
 
     /// The slices of a head, computed where the head needs it.

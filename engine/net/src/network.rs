@@ -78,7 +78,8 @@ impl Network {
             probability_of(&*cpu, Guarded::known_slice().view())
         };
         let network = (&Plan::unet(shape), &tensors[..], parameters);
-        let forward = Guarded::new(gpus, &entry.sha256, network, forward, &exact)?;
+        let forward =
+            Guarded::new(gpus, (&entry.name, &entry.sha256), network, forward, &exact)?;
         Ok(Self { entry, forward: Box::new(forward) })
     }
 

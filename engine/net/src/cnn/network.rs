@@ -64,9 +64,9 @@ impl Cnn {
         let mut model = Model::new(shape, path);
         model.take(&parameters);
         let exact = |crop: &_| model.means(&mut Tape::default(), crop);
-        let gpu = gpus
-            .wanted()
-            .then(|| Means::new(gpus, &entry.sha256, (shape, &parameters), &exact));
+        let gpu = gpus.wanted().then(|| {
+            Means::new(gpus, (&entry.name, &entry.sha256), (shape, &parameters), &exact)
+        });
         Ok(Self { entry, shape, path, model, gpu })
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ichor_cuda::interface::{BF16, F32};
@@ -91,6 +91,9 @@ impl Devices {
     }
 }
 
+/// Networks on devices by hash, each with its name, or why it is on none.
+type Pools = BTreeMap<String, (String, Result<Arc<Pool>, String>)>;
+
 /// The GPUs of a process: opened when a network first wants them, then shared by all its users.
 #[derive(Debug)]
 pub struct Gpus {
@@ -99,7 +102,7 @@ pub struct Gpus {
     driver: PathBuf,
     folders: Vec<PathBuf>,
     patience: Patience,
-    pools: Mutex<BTreeMap<String, Result<Arc<Pool>, String>>>,
+    pools: Mutex<Pools>,
 }
 
 /// A driver may compile for a newer card at first use; an answer comes within a study's lease.
@@ -144,7 +147,8 @@ impl Gpus {
         matches!(self.devices, Devices::These(_))
     }
 
-    /// Driver, devices, memory and library in words; fails with why there is none.
+    /// Driver, devices, memory and library in words, and for every network that was loaded what a
+    /// batch of it takes; fails with why there is none.
     pub fn said(&self) -> Result<String, String> {
         let asked = || -> Result<String, Absent> {
             let (driver, library) = self.open()?;
@@ -160,6 +164,11 @@ impl Gpus {
                     mib(free),
                     mib(total)
                 );
+            }
+            for (name, pool) in self.lock().values() {
+                if let Ok(pool) = pool {
+                    let _ = write!(words, "; {name}: {}", pool.batches());
+                }
             }
             Ok(words)
         };
@@ -193,14 +202,18 @@ impl Gpus {
         Ok((library, index, name))
     }
 
-    /// The devices with the network of `key` on them, or why there is none.
+    fn lock(&self) -> MutexGuard<'_, Pools> {
+        self.pools.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The devices with the network `name`, of this hash, on them, or why there is none.
     pub(super) fn pool(
         &self,
-        key: &str,
+        (name, sha256): (&str, &str),
         task: impl FnOnce(GpuPrecision, Patience) -> Task,
     ) -> Result<Arc<Pool>, String> {
-        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = pools.get(key) {
+        let mut pools = self.lock();
+        if let Some((_, known)) = pools.get(sha256) {
             return known.clone();
         }
         let opened = self.open().and_then(|(driver, library)| {
@@ -212,7 +225,7 @@ impl Gpus {
             let named = numbers.iter().map(|&n| (n, named(&driver, n))).collect();
             Pool::open(&library, named, task(self.precision, self.patience)).map(Arc::new)
         });
-        pools.insert(key.to_owned(), pool.clone());
+        pools.insert(sha256.to_owned(), (name.to_owned(), pool.clone()));
         pool
     }
 }

@@ -16,7 +16,7 @@ use crate::golden::{drawn_head, shipped};
 use crate::{Cnn, Network};
 
 /// Faults of `stand_in.c`, by their place in its list.
-const FAULTS: [&str; 11] = [
+const FAULTS: [&str; 12] = [
     "none",
     "no device",
     "old",
@@ -28,6 +28,7 @@ const FAULTS: [&str; 11] = [
     "wrong",
     "silent",
     "mute",
+    "counts",
 ];
 
 /// A folder with a driver and a library.
@@ -134,7 +135,7 @@ fn a_driver_that_cannot_serve_is_told_apart() {
 
 #[test]
 fn a_library_that_cannot_serve_is_told_apart() {
-    check_built("none", "other version", "speaks version 99 of the interface, this engine 1");
+    check_built("none", "other version", "speaks version 99 of the interface, this engine 2");
     check_built("none", "no cuda", "is built without CUDA");
     check_built("none", "no room", "loading the network failed: out of memory");
 
@@ -184,6 +185,15 @@ fn a_device_that_falls_silent_is_given_up_for_all() {
     // Who comes later is told at once.
     assert!(probability(&guarded) == probability(&network(&Gpus::none())));
     assert!(guarded.device().contains("no answer in 3 s"), "{}", guarded.device());
+}
+
+#[test]
+fn while_a_batch_is_computed_the_next_one_arrives() {
+    let host = Host::new("none", "counts");
+    let gpus = host.gpus(Devices::These(vec![0]));
+    let guarded = network(&gpus);
+    probability(&guarded);
+    assert_eq!(guarded.device(), "cuda Stand-in 0 f32");
 }
 
 #[test]
@@ -237,11 +247,14 @@ fn of_two_devices_one_that_vanishes_costs_its_studies_a_second_run() {
             close(&found.join().unwrap());
         }
     });
-    let failed = |worker: &&Network| worker.device().contains("fell off the bus");
-    assert_eq!(workers.iter().filter(failed).count(), 1, "whose slice it was");
-    // The other device goes on for both.
+    assert!(
+        workers.iter().any(|worker| worker.device().contains("fell off the bus")),
+        "whose slices they were"
+    );
+    // The other device goes on for both, and is named alone.
     close(&probability(&workers[0]));
-    assert_eq!(workers[0].device(), "cuda Stand-in 0 + Stand-in 1 f32");
+    let said = workers[0].device();
+    assert!(["cuda Stand-in 0 f32", "cuda Stand-in 1 f32"].contains(&&*said), "{said}");
 }
 
 #[test]
@@ -255,6 +268,9 @@ fn devices_share_the_slices_and_workers_share_the_devices() {
         "{said}"
     );
     let workers = [network(&gpus), network(&gpus)];
+    let said = gpus.said().unwrap();
+    let batches = "; unet-w16: cuda:0 1 image at a time in at most 176 MiB, cuda:1 1 image at";
+    assert!(said.contains(batches), "{said}");
     assert_eq!(workers[0].device(), "cuda Stand-in 0 + Stand-in 1 f32");
     let expected = probability(
         &Network::load(&[shipped()], "unet-w16", Some(crate::Path::fastest_f32())).unwrap(),

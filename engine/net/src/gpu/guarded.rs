@@ -27,11 +27,11 @@ pub(crate) struct Guarded {
 }
 
 impl Guarded {
-    /// Puts the network of `plan` on `gpus`; `cpu` is its arithmetic here, `exact` makes the same
+    /// Puts the network of `plan`, by its name and hash, on `gpus`; `cpu` is its arithmetic here, `exact` makes the same
     /// in f32, which devices are held against.
     pub(crate) fn new(
         gpus: &Gpus,
-        key: &str,
+        key: (&str, &str),
         (plan, tensors, parameters): (&Plan, &Tensors, Vec<f32>),
         cpu: Box<dyn Forward>,
         exact: &dyn Fn() -> Result<Array2<f32>, NetError>,
@@ -56,7 +56,7 @@ impl Guarded {
             return Err(error);
         }
         let device = match &pool {
-            Ok(pool) => pool.name().to_owned(),
+            Ok(pool) => pool.name(),
             Err(why) => instead(&*cpu, why),
         };
         Ok(Self { pool, cpu, device: Mutex::new(device) })
@@ -97,6 +97,8 @@ impl Forward for Guarded {
 
     fn run(&self, slices: &Slices<'_>, done: &mut Done<'_>) -> Result<(), NetError> {
         let Ok(pool) = &self.pool else { return self.cpu.run(slices, done) };
+        // Those that are there now: one that is lost on the way costs all of it a second run.
+        let name = pool.name();
         let dims = RefCell::new(Vec::with_capacity(slices.n));
         let shown = |index| {
             let windowed = (slices.make)(index).windowed;
@@ -105,7 +107,7 @@ impl Forward for Guarded {
         };
         match pool.run(slices.n, &shown) {
             Ok(computed) => {
-                self.say(pool.name().to_owned());
+                self.say(name);
                 let computed = computed.into_iter().zip(dims.into_inner());
                 for (index, (flat, (y, x))) in computed.enumerate() {
                     // As many numbers as pixels were shown.
@@ -119,7 +121,7 @@ impl Forward for Guarded {
             }
             // All of it again, so that no study is of two devices.
             Err(why) => {
-                self.say(instead(&*self.cpu, &format!("{} failed: {why}", pool.name())));
+                self.say(instead(&*self.cpu, &format!("{name} failed: {why}")));
                 self.cpu.run(slices, done)
             }
         }

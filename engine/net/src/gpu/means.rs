@@ -21,11 +21,11 @@ pub(crate) struct Means {
 }
 
 impl Means {
-    /// Puts a network of `shape` with its `parameters` on `gpus`; `exact` gives the same of one crop
-    /// on the CPU, which devices are held against.
+    /// Puts a network of `shape` with its `parameters`, by its name and hash, on `gpus`; `exact` gives
+    /// the same of one crop on the CPU, which devices are held against.
     pub(crate) fn new(
         gpus: &Gpus,
-        key: &str,
+        key: (&str, &str),
         (shape, parameters): (CnnShape, &[f32]),
         exact: &dyn Fn(&Crop) -> Vec<f64>,
     ) -> Self {
@@ -46,6 +46,7 @@ impl Means {
     /// The means of every crop; none where the CPU is to compute them.
     pub(crate) fn of(&self, crops: &[Crop]) -> Option<Vec<Vec<f64>>> {
         let pool = self.pool.as_ref().ok()?;
+        let name = pool.name();
         let computed = pool.run(crops.len(), &|index| image(&crops[index]));
         let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         match computed {
@@ -55,7 +56,7 @@ impl Means {
                 Some(means.into_iter().map(wide).collect())
             }
             Err(why) => {
-                *failed = Some(format!("{} failed: {why}", pool.name()));
+                *failed = Some(format!("{name} failed: {why}"));
                 None
             }
         }
@@ -65,7 +66,7 @@ impl Means {
     pub(crate) fn device(&self) -> Result<String, String> {
         let pool = self.pool.as_ref().map_err(Clone::clone)?;
         let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        failed.clone().map_or_else(|| Ok(pool.name().to_owned()), Err)
+        failed.clone().map_or_else(|| Ok(pool.name()), Err)
     }
 }
 

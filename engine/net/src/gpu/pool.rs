@@ -1,24 +1,23 @@
 //! Devices and the images that wait for them, whichever study they are from.
 //!
 //! Each device has a thread, which owns the network there. It takes what waits, up to a batch, and
-//! fills the batch up with air, so that an image is computed alike whatever waits beside it. Several
-//! users share one device in this way, and several devices share one user's images.
+//! fills the batch up with air, so that an image is computed alike whatever waits beside it. While
+//! one batch is computed the next one is on its way. Several users share one device in this way,
+//! and several devices share one user's images.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use ichor_cuda::{Description, Library, Loaded};
+use ichor_cuda::{Description, Library};
 
 use super::GpuPrecision;
-use super::check::difference;
+use super::worker::{Worker, open};
 
 /// Images of a batch, where the memory is there.
-const BATCH: usize = 8;
-/// Part of the free memory that a batch may take.
-const SHARE: u64 = 2;
+pub(super) const BATCH: usize = 8;
 
 /// What the network is shown.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,7 +42,7 @@ pub(super) enum Output {
 pub(super) struct Patience {
     /// A device that is not open after this long is left out.
     pub(super) opening: Duration,
-    /// One that does not answer for this long is given up.
+    /// One that has a batch and does not answer for this long is given up.
     pub(super) answer: Duration,
 }
 
@@ -62,56 +61,83 @@ pub(super) struct Task {
 }
 
 /// One image on its way.
-struct Waiting {
-    index: usize,
-    image: Image,
-    answer: Sender<Option<(usize, Vec<f32>)>>,
+pub(super) struct Waiting {
+    pub(super) index: usize,
+    pub(super) image: Image,
+    /// Its index and what came out; none where the device failed.
+    pub(super) answer: Sender<Option<(usize, Vec<f32>)>>,
+}
+
+/// A device with the network on it.
+#[derive(Debug)]
+pub(super) struct Device {
+    pub(super) index: u16,
+    name: String,
+    /// Images that it takes at a time.
+    batch: usize,
+    /// Since when it owes an answer.
+    pub(super) since: Option<Instant>,
 }
 
 #[derive(Default)]
-struct Queue {
-    images: VecDeque<Waiting>,
+pub(super) struct Queue {
+    pub(super) images: VecDeque<Waiting>,
     /// Devices that still answer.
-    n_alive: usize,
-    closed: bool,
+    pub(super) alive: Vec<Device>,
+    /// How many were given up with images that nobody will answer.
+    n_silent: usize,
+    pub(super) closed: bool,
     /// What the last device to fail said.
     failure: Option<String>,
 }
 
+impl Queue {
+    /// Loses those devices that are `lost`, and gives their number; without any left nobody waits
+    /// any longer.
+    pub(super) fn lose(&mut self, lost: impl Fn(&Device) -> bool, why: &str) -> usize {
+        let before = self.alive.len();
+        self.alive.retain(|device| !lost(device));
+        let n_lost = before - self.alive.len();
+        if n_lost > 0 {
+            self.failure = Some(why.to_owned());
+        }
+        if self.alive.is_empty() {
+            self.images.clear();
+        }
+        n_lost
+    }
+
+    /// Why no device computes.
+    fn failure(&self) -> String {
+        self.failure.clone().unwrap_or_else(|| "its thread ended".to_owned())
+    }
+}
+
 #[derive(Default)]
-struct Shared {
+pub(super) struct Shared {
     queue: Mutex<Queue>,
-    came: Condvar,
+    pub(super) came: Condvar,
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Queue> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A device is lost; without any left nobody waits any longer.
-    fn lose(&self, n: usize, why: String) {
-        let mut queue = self.lock();
-        queue.n_alive = queue.n_alive.saturating_sub(n);
-        queue.failure = Some(why);
-        if queue.n_alive == 0 {
-            queue.images.clear();
-        }
     }
 }
 
 /// Devices with one network.
 pub(crate) struct Pool {
     shared: Arc<Shared>,
-    /// What computes, for provenance.
-    name: String,
-    /// A device that does not answer for this long is given up.
-    patience: Duration,
+    /// What was opened, for provenance.
+    opened: String,
+    precision: GpuPrecision,
+    bytes_an_image: usize,
+    patience: Patience,
 }
 
 impl std::fmt::Debug for Pool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Pool").field(&self.name).finish()
+        f.debug_tuple("Pool").field(&self.opened).finish()
     }
 }
 
@@ -124,51 +150,59 @@ impl Pool {
         named: Vec<(u16, String)>,
         task: Task,
     ) -> Result<Self, String> {
-        let patience = task.patience;
+        let (precision, bytes_an_image, patience) =
+            (task.precision, task.bytes_an_image, task.patience);
         let (shared, task) = (Arc::new(Shared::default()), Arc::new(task));
-        let (mut names, mut reasons) = (Vec::new(), Vec::new());
+        let mut reasons = Vec::new();
         for (index, name) in named {
             let (opened, opening) = mpsc::channel();
-            let (shared, task, library) =
+            let (of_thread, task, library) =
                 (Arc::clone(&shared), Arc::clone(&task), library.clone());
             thread::spawn(move || match open(&library, index, &task) {
                 Err(why) => drop(opened.send(Err(why))),
                 Ok((loaded, batch)) => {
-                    shared.lock().n_alive += 1;
-                    if opened.send(Ok(())).is_err() {
-                        // It was given up meanwhile.
-                        return shared.lose(1, "it was opened too late".to_owned());
+                    // Else it was given up meanwhile.
+                    if opened.send(Ok(batch)).is_ok() {
+                        let output = task.output;
+                        Worker { loaded, index, batch, output }.serve(&of_thread);
                     }
-                    serve(loaded, (batch, task.output), &shared);
                 }
             });
             let answer = opening.recv_timeout(patience.opening).unwrap_or_else(|lost| {
                 Err(match lost {
                     RecvTimeoutError::Timeout => {
-                        format!(
-                            "no answer in {} s while it was opened",
-                            patience.opening.as_secs()
-                        )
+                        format!("{} while it was opened", silent(patience.opening))
                     }
                     RecvTimeoutError::Disconnected => "its thread ended".to_owned(),
                 })
             });
             match answer {
-                Ok(()) => names.push(name),
+                Ok(batch) => {
+                    shared.lock().alive.push(Device { index, name, batch, since: None });
+                }
                 Err(why) => reasons.push(format!("cuda:{index} {name}: {why}")),
             }
         }
-        if names.is_empty() {
-            return Err(reasons.join("; "));
-        }
-        names.dedup();
-        let name = format!("cuda {} {}", names.join(" + "), task.precision.name());
-        Ok(Self { shared, name, patience: patience.answer })
+        let opened = named_together(&shared.lock().alive, precision);
+        let opened = opened.ok_or_else(|| reasons.join("; "))?;
+        Ok(Self { shared, opened, precision, bytes_an_image, patience })
     }
 
-    /// What computes, such as `cuda NVIDIA H100 80GB HBM3 bf16`.
-    pub(super) fn name(&self) -> &str {
-        &self.name
+    /// What computes, such as `cuda NVIDIA H100 80GB HBM3 bf16`; what did, where none is left.
+    pub(super) fn name(&self) -> String {
+        let alive = named_together(&self.shared.lock().alive, self.precision);
+        alive.unwrap_or_else(|| self.opened.clone())
+    }
+
+    /// Images of a batch and the bytes of maps that it takes at most, for each device.
+    pub(super) fn batches(&self) -> String {
+        let of = |device: &Device| {
+            let (index, n) = (device.index, device.batch);
+            let mib = (n * self.bytes_an_image).div_ceil(1 << 20);
+            let images = if n == 1 { "image" } else { "images" };
+            format!("cuda:{index} {n} {images} at a time in at most {mib} MiB")
+        };
+        self.shared.lock().alive.iter().map(of).collect::<Vec<_>>().join(", ")
     }
 
     /// What comes out for each of `n` images, in their order; fails with the reason of a device.
@@ -177,30 +211,44 @@ impl Pool {
         n: usize,
         make: &dyn Fn(usize) -> Image,
     ) -> Result<Vec<Vec<f32>>, String> {
+        let n_silent = self.shared.lock().n_silent;
         let (answer, answers) = mpsc::channel();
-        for index in 0..n {
-            let waiting = Waiting { index, image: make(index), answer: answer.clone() };
+        // A batch at a time, so that no device starts on a part of one.
+        for first in (0..n).step_by(BATCH) {
+            let waiting = |index| Waiting { index, image: make(index), answer: answer.clone() };
+            let images: Vec<Waiting> = (first..n.min(first + BATCH)).map(waiting).collect();
             let mut queue = self.shared.lock();
-            if queue.n_alive == 0 {
-                return Err(failure(&queue));
+            if queue.alive.is_empty() {
+                return Err(queue.failure());
             }
-            queue.images.push_back(waiting);
-            self.shared.came.notify_one();
+            queue.images.extend(images);
+            self.shared.came.notify_all();
         }
         drop(answer);
         let mut out = vec![Vec::new(); n];
-        for _ in 0..n {
-            match answers.recv_timeout(self.patience) {
-                Ok(Some((index, computed))) => out[index] = computed,
-                Err(RecvTimeoutError::Timeout) => {
-                    let why = format!("no answer in {} s", self.patience.as_secs());
-                    self.shared.lose(usize::MAX, why.clone());
-                    return Err(why);
+        let mut n_waiting = n;
+        while n_waiting > 0 {
+            match answers.recv_timeout(self.patience.answer / 8) {
+                Ok(Some((index, computed))) => {
+                    out[index] = computed;
+                    n_waiting -= 1;
                 }
-                Ok(None) | Err(_) => return Err(failure(&self.shared.lock())),
+                Err(RecvTimeoutError::Timeout) => self.look(n_silent)?,
+                Ok(None) | Err(_) => return Err(self.shared.lock().failure()),
             }
         }
         Ok(out)
+    }
+
+    /// Gives up the devices that are silent; fails where there are more of them than `n_silent`,
+    /// for one may hold images that are waited for. Else the queue is long.
+    fn look(&self, n_silent: usize) -> Result<(), String> {
+        let limit = self.patience.answer;
+        let is_silent =
+            |device: &Device| device.since.is_some_and(|since| since.elapsed() >= limit);
+        let mut queue = self.shared.lock();
+        queue.n_silent += queue.lose(is_silent, &silent(limit));
+        if queue.n_silent == n_silent { Ok(()) } else { Err(queue.failure()) }
     }
 }
 
@@ -211,109 +259,52 @@ impl Drop for Pool {
     }
 }
 
-fn failure(queue: &Queue) -> String {
-    queue.failure.clone().unwrap_or_else(|| "its thread ended".to_owned())
+/// Devices in one name, each once; none where there are none.
+fn named_together(devices: &[Device], precision: GpuPrecision) -> Option<String> {
+    let mut names: Vec<&str> = devices.iter().map(|device| device.name.as_str()).collect();
+    names.dedup();
+    let name = format!("cuda {} {}", names.join(" + "), precision.name());
+    (!names.is_empty()).then_some(name)
 }
 
-/// Puts the network on a device and holds it against the CPU; gives the images of a batch.
-fn open(library: &Library, index: u16, task: &Task) -> Result<(Loaded, usize), String> {
-    let words = |absent: ichor_cuda::Absent| absent.to_string();
-    let (free, _) = library.memory(i32::from(index)).map_err(words)?;
-    let mut batch = BATCH;
-    while batch > 1 && (batch * task.bytes_an_image) as u64 > free / SHARE {
-        batch /= 2;
-    }
-    let loaded = library.load(i32::from(index), &task.network, task.precision.code());
-    let mut loaded = loaded.map_err(words)?;
-    let computed = compute(&mut loaded, (batch, task.output), &[&task.known])?;
-    let apart = computed
-        .first()
-        .map_or(f32::INFINITY, |found| difference(found, &task.expected, task.output));
-    let allowed = task.precision.allowed();
-    if apart <= allowed {
-        Ok((loaded, batch))
-    } else {
-        Err(format!(
-            "a known image differs by {apart:.1e} from the CPU's, allowed in {} are {allowed:.0e}",
-            task.precision.name()
-        ))
-    }
+fn silent(limit: Duration) -> String {
+    format!("no answer in {} s", limit.as_secs())
 }
 
-/// Works until the pool closes or the device fails.
-fn serve(mut loaded: Loaded, (batch, output): (usize, Output), shared: &Shared) {
-    while let Some(taken) = take(batch, shared) {
-        let images: Vec<&Image> = taken.iter().map(|waiting| &waiting.image).collect();
-        match compute(&mut loaded, (batch, output), &images) {
-            Ok(computed) => {
-                for (waiting, computed) in taken.into_iter().zip(computed) {
-                    // Nobody may be waiting any more.
-                    drop(waiting.answer.send(Some((waiting.index, computed))));
-                }
-            }
-            Err(why) => {
-                shared.lose(1, why);
-                for waiting in taken {
-                    drop(waiting.answer.send(None));
-                }
-                return;
-            }
-        }
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Waits for images; takes up to a batch of one size. None when the pool is closed.
-fn take(batch: usize, shared: &Shared) -> Option<Vec<Waiting>> {
-    let mut queue = shared.lock();
-    loop {
-        if queue.closed {
-            return None;
-        }
-        if let Some(first) = queue.images.pop_front() {
-            let mut taken = vec![first];
-            while taken.len() < batch {
-                match queue.images.pop_front() {
-                    Some(next) if next.image.dim == taken[0].image.dim => {
-                        taken.push(next);
-                    }
-                    Some(other) => {
-                        queue.images.push_front(other);
-                        break;
-                    }
-                    None => break,
-                }
-            }
-            return Some(taken);
-        }
-        queue = shared.came.wait(queue).unwrap_or_else(PoisonError::into_inner);
-    }
-}
+    #[test]
+    fn a_long_queue_is_no_silence_and_a_silent_device_is_no_other() {
+        let limit = Duration::from_mins(1);
+        let device =
+            |index, since| Device { index, name: format!("GPU {index}"), batch: 1, since };
+        let ago = |n| Instant::now().checked_sub(limit * n);
+        let pool = Pool {
+            shared: Arc::default(),
+            opened: "cuda GPU 0 + GPU 1 f32".to_owned(),
+            precision: GpuPrecision::F32,
+            bytes_an_image: 1,
+            patience: Patience { opening: limit, answer: limit },
+        };
+        let idle_and_busy = [device(0, None), device(1, ago(0))];
+        pool.shared.lock().alive.extend(idle_and_busy);
+        assert_eq!(pool.look(0), Ok(()));
+        assert_eq!(pool.name(), pool.opened);
 
-/// What comes out for up to a batch of images of one size, filled up with air.
-fn compute(
-    loaded: &mut Loaded,
-    (batch, output): (usize, Output),
-    images: &[&Image],
-) -> Result<Vec<Vec<f32>>, String> {
-    let Some(first) = images.first() else { return Ok(Vec::new()) };
-    let (y, x) = first.dim;
-    let mut pixels = vec![0.0; batch * first.pixels.len()];
-    for (to, image) in pixels.chunks_exact_mut(first.pixels.len()).zip(images) {
-        to.copy_from_slice(&image.pixels);
+        pool.shared.lock().alive[1].since = ago(2);
+        assert_eq!(pool.look(0), Err("no answer in 60 s".to_owned()));
+        assert_eq!(pool.name(), "cuda GPU 0 f32");
+        // Who waited with the first one may have images there, too; who comes later has none.
+        assert_eq!(pool.look(0), Err("no answer in 60 s".to_owned()));
+        assert_eq!(pool.look(1), Ok(()));
+
+        // One that fails answers its images itself.
+        pool.shared.lock().lose(|_| true, "fell off the bus");
+        assert_eq!(pool.look(1), Ok(()));
+        let air = |_| Image { pixels: vec![0.0], dim: (1, 1) };
+        assert_eq!(pool.run(1, &air), Err("fell off the bus".to_owned()));
+        assert_eq!(pool.name(), pool.opened, "what did compute");
     }
-    let n_out = match output {
-        Output::Probability => y * x,
-        Output::Means(n) => n,
-    };
-    let mut out = vec![0.0; batch * n_out];
-    loaded.forward(&pixels, [batch, y, x], &mut out, 0).map_err(|absent| absent.to_string())?;
-    if out.iter().any(|number| !number.is_finite()) {
-        return Err("the device gave what are no numbers".to_owned());
-    }
-    if output == Output::Probability {
-        for logit in &mut out {
-            *logit = 1.0 / (1.0 + (-*logit).exp());
-        }
-    }
-    Ok(out.chunks_exact(n_out).take(images.len()).map(<[f32]>::to_vec).collect())
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ichor_cuda::interface::F32;
-use ichor_cuda::{Absent, Library, Loaded};
+use ichor_cuda::{Absent, Images, Library, Loaded};
 use ndarray::{Array2, ArrayView2};
 
 use super::Gpus;
@@ -96,7 +96,9 @@ impl Trainable for OnGpu {
         self.fits((y, x))?;
         let pixels: Vec<f32> = pixels.iter().copied().collect();
         let mut logits = vec![0.0; y * x];
-        self.lock().forward(&pixels, [1, y, x], &mut logits, *kept)?;
+        let images =
+            Images { pixels: &pixels, dim: [1, y, x], probabilities: false, keep: *kept };
+        self.lock().forward(&images, &mut logits)?;
         Ok(Array2::from_shape_fn((y, x), |(row, column)| logits[row * x + column]))
     }
 
@@ -132,7 +134,13 @@ impl Batched for OnGpu {
             let shown: Vec<f32> =
                 places.iter().flat_map(|&place| pixels[place].iter().copied()).collect();
             let mut out = vec![0.0; shown.len()];
-            loaded.forward(&shown, [places.len(), *y, *x], &mut out, number + 1)?;
+            let images = Images {
+                pixels: &shown,
+                dim: [places.len(), *y, *x],
+                probabilities: false,
+                keep: number + 1,
+            };
+            loaded.forward(&images, &mut out)?;
             for (&place, of_slice) in places.iter().zip(out.chunks_exact(y * x)) {
                 all[place] =
                     Array2::from_shape_fn((*y, *x), |(row, column)| of_slice[row * x + column]);

@@ -7,7 +7,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ichor_cuda::interface::F32;
-use ichor_cuda::{Absent, Library, Loaded};
+use ichor_cuda::{Absent, Images, Library, Loaded};
 
 use super::Gpus;
 use super::describe::describe;
@@ -64,7 +64,9 @@ impl CnnOnGpu {
         let (y, x) = crops.first().map_or((SIDE, SIDE), |crop| crop.pixels.dim());
         let n_maps = self.shape.n_maps();
         let mut out = vec![0.0; crops.len() * n_maps];
-        loaded.forward(&pixels, [crops.len(), y, x], &mut out, keep)?;
+        let images =
+            Images { pixels: &pixels, dim: [crops.len(), y, x], probabilities: false, keep };
+        loaded.forward(&images, &mut out)?;
         let wide = |means: &[f32]| means.iter().copied().map(f64::from).collect();
         Ok(out.chunks_exact(n_maps).map(wide).collect())
     }

@@ -30,7 +30,7 @@ use crate::{Settings, TriageError};
 /// our paths give a slice one thread.
 /// GFLOP are those of plain convolutions: a path that multiplies by Winograd's products does fewer
 /// and may pass its peak. With --device cuda:0 the heads are timed on that GPU, in wall time, and held
-/// against f32 on the CPU. candle-f32 is slow and measured only when --path names it.
+/// against f32 on the CPU; --whole times a study of 30 whole slices there. candle-f32 is slow and measured only when --path names it.
 #[derive(Args)]
 pub(crate) struct Bench {
     /// The network [default: the configuration's]
@@ -91,7 +91,12 @@ impl Bench {
             let timed = study::time(&self.site(settings), &paths(settings), folder, runs)?;
             if self.json { json::study(&timed) } else { table::study(&timed) }
         } else if !settings.devices.is_empty() && settings.gpus.wanted() {
-            gpu::time(&self.site(settings), &heads::read(&self.images)?, runs, self.json)?
+            let heads = if self.whole {
+                vec![heads::whole_study()]
+            } else {
+                heads::read(&self.images)?
+            };
+            gpu::time(&self.site(settings), &heads, runs, self.json)?
         } else {
             let site = self.site(settings);
             let heads = if self.whole { Vec::new() } else { heads::read(&self.images)? };

@@ -82,10 +82,10 @@ fn examine(settings: &Settings) -> Vec<Finding> {
     let mut findings = vec![Finding { what: "config", found: Ok(file) }];
     findings.push(Finding { what: "data", found: data(settings) });
     findings.push(Finding { what: "engine", found: engine(settings) });
-    if let Some(finding) = gpu(settings) {
-        findings.push(finding);
-    }
     let network = settings.network().map_err(|error| error.to_string());
+    let cnn = crate::cnn::said(settings).map_err(|error| error.to_string());
+    // With the networks in their places, it knows what they take of each GPU.
+    findings.extend(gpu(settings));
     findings.push(Finding {
         what: "path",
         found: network.as_ref().map(|n| path(settings, n)).map_err(Clone::clone),
@@ -95,7 +95,6 @@ fn examine(settings: &Settings) -> Vec<Finding> {
         format!("{} {hash}; {}", network.name(), network.licence())
     });
     findings.push(Finding { what: "network", found: network });
-    let cnn = crate::cnn::said(settings).map_err(|error| error.to_string());
     findings.push(Finding { what: "cnn", found: cnn });
     match Scorers::open(settings) {
         Err(error) => findings.push(Finding { what: "plugins", found: Err(error.to_string()) }),

@@ -7,6 +7,7 @@ use serde_json::json as object;
 
 use super::agreement::Agreement;
 use super::heads::Subject;
+use super::paths::work;
 use super::{json, on};
 use crate::{Settings, TriageError};
 
@@ -47,10 +48,12 @@ pub(super) fn time(
     let (wall_ms, device) = (stats::median(&walls).unwrap_or(f64::NAN), network.device());
     let (most, p999) = (agreement.largest(), agreement.quantile(0.999));
     let volume = agreement.volume_ratio();
+    // What plain convolutions of whole slices take, whatever of them a device leaves out.
+    let (flop, _) = work(&exact, &[])?;
     if as_json {
         return Ok(json::with_machine(object!({
             "device": device, "network": network.name(), "sha256": network.sha256(),
-            "runs": runs, "slices": n_slices, "wall_ms_a_slice": wall_ms,
+            "runs": runs, "slices": n_slices, "wall_ms_a_slice": wall_ms, "whole_gflop": flop * 1e-9,
             "reference": exact.device(), "largest_difference": most, "difference_p999": p999,
             "volume_ratio": volume,
         })));
@@ -58,8 +61,9 @@ pub(super) fn time(
     let shown =
         |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.3e}"));
     Ok(format!(
-        "{} on {device}: {wall_ms:.2} ms a slice, {n_slices} slices, median of {runs}\noff {}: most {most:.1e}, 99.9 % {}, volume x {}",
+        "{} on {device}: {wall_ms:.2} ms a slice of {:.0} GFLOP, {n_slices} slices, median of {runs}\noff {}: most {most:.1e}, 99.9 % {}, volume x {}",
         network.name(),
+        flop * 1e-9,
         exact.device(),
         shown(p999),
         volume.map_or("-".to_owned(), |ratio| format!("{ratio:.4}")),

@@ -14,6 +14,9 @@ const SEED: u64 = 7;
 /// Volume of the phantom's hematoma.
 const VOLUME_ML: f64 = 20.0;
 
+/// Slices of a study of which nothing can be left out.
+const WHOLE_SLICES: usize = 30;
+
 /// One head, ready to be run.
 pub(super) struct Subject {
     /// Folder, or the phantom's id.
@@ -42,6 +45,12 @@ pub(super) fn read(folders: &[PathBuf]) -> Result<Vec<Subject>, TriageError> {
             subject(name, false, &volume)
         })
         .collect()
+}
+
+/// A study of whole slices, of which no head leaves anything out.
+pub(super) fn whole_study() -> Subject {
+    let slices = Bench::whole_slices(WHOLE_SLICES);
+    Subject { name: format!("{WHOLE_SLICES} whole slices"), simulated: true, slices }
 }
 
 fn phantom() -> Result<Subject, TriageError> {

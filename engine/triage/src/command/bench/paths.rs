@@ -105,7 +105,10 @@ pub(super) fn measure(
 }
 
 /// Operations of a whole slice, and the share of them that the heads need.
-fn work(network: &Network, heads: &[Subject]) -> Result<(f64, Option<f64>), TriageError> {
+pub(super) fn work(
+    network: &Network,
+    heads: &[Subject],
+) -> Result<(f64, Option<f64>), TriageError> {
     let sum = |steps: Option<Vec<StepTime>>| {
         let steps = steps.unwrap_or_default();
         let done: f64 = steps.iter().map(|step| step.flop).sum();
