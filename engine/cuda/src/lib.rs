@@ -13,6 +13,7 @@ mod export;
 pub mod interface;
 mod library;
 mod network;
+mod steps;
 mod taps;
 
 pub use absent::Absent;

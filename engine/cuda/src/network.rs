@@ -14,7 +14,11 @@ use candle_core::{DType, Device, Error, Result, Tensor};
 use crate::convolve::convolve;
 use crate::copies::Copies;
 use crate::interface::{BF16, CONVOLVE, F32, LOGITS, POOL, Step, UP};
+use crate::steps::n_slots;
 use crate::taps::{by_taps, deal, gather, halves, largest, turned};
+
+/// Batches whose maps can be kept.
+const MOST_KEPT: usize = 4096;
 
 /// Maps of one slot, by what is concatenated.
 type Slot = [Option<Tensor>; 2];
@@ -47,6 +51,7 @@ struct Layer {
 #[derive(Debug)]
 pub(crate) struct Network {
     steps: Vec<Step>,
+    n_slots: usize,
     layers: Vec<Option<Layer>>,
     channels: usize,
     n_parameters: usize,
@@ -60,7 +65,7 @@ pub(crate) struct Network {
 impl Network {
     /// Puts `steps` with their `parameters` on `device`.
     ///
-    /// Fails where a step reads what is not written, or parameters that are not there.
+    /// Fails where the steps do not fit each other, or read parameters that are not there.
     pub(crate) fn new(
         device: Device,
         steps: Vec<Step>,
@@ -74,10 +79,11 @@ impl Network {
             other => return Err(Error::msg(format!("no precision {other}"))),
         };
         let n_parameters = parameters.len();
+        let n_slots = n_slots(&steps, u32::try_from(channels).unwrap_or(0))?;
         let copies = Copies::new(&device)?;
         let (layers, kept) = (Vec::new(), Vec::new());
         let mut network =
-            Self { steps, layers, channels, n_parameters, device, half, copies, kept };
+            Self { steps, n_slots, layers, channels, n_parameters, device, half, copies, kept };
         network.take(parameters)?;
         Ok(network)
     }
@@ -108,7 +114,8 @@ impl Network {
             let missing = || Error::msg(format!("no parameters {start} to {end}"));
             parameters.get(start..end).ok_or_else(missing)
         };
-        let weight = part(step.weight, dims.0 * dims.1 * dims.2 * dims.3)?;
+        let n = c_in.saturating_mul(c_out).saturating_mul(dims.2 * dims.3);
+        let weight = part(step.weight, n)?;
         let mut weight = Tensor::from_slice(weight, dims, &Device::Cpu)?;
         if step.kind == UP {
             weight = weight.reshape((c_in, 4 * c_out))?.t()?.contiguous()?;
@@ -138,6 +145,12 @@ impl Network {
             return Err(Error::msg("a gradient is computed in f32 only"));
         }
         let [n, y, x] = seen.dim;
+        let sides = [n, self.channels, y, x];
+        let n_pixels = sides.into_iter().try_fold(1, usize::checked_mul);
+        if n_pixels != Some(seen.pixels.len()) || seen.pixels.is_empty() {
+            let words = format!("{} pixels for {sides:?}", seen.pixels.len());
+            return Err(Error::msg(words));
+        }
         let dims = (n, self.channels, y, x);
         let pixels = self.copies.bring(place, seen.pixels, dims, &self.device)?;
         let mut out = self.forward(pixels, seen.keep)?;
@@ -155,8 +168,7 @@ impl Network {
     /// Pixels `(n, channels, y, x)` to the output, in f32; maps are kept under `keep` where that
     /// is not 0.
     fn forward(&mut self, pixels: Tensor, keep: usize) -> Result<Tensor> {
-        let n_slots = 2 + self.steps.iter().map(|s| s.target.max(s.source)).max().unwrap_or(0);
-        let mut slots: Vec<Slot> = vec![[None, None]; n_slots as usize];
+        let mut slots: Vec<Slot> = vec![[None, None]; self.n_slots];
         slots[0][0] = Some(pixels);
         let mut out = None;
         for (at, (step, layer)) in self.steps.iter().zip(&self.layers).enumerate() {
@@ -199,6 +211,11 @@ impl Network {
             (None, None) => return Err(Error::msg("a network without a step")),
         };
         if keep > 0 {
+            if keep > MOST_KEPT {
+                return Err(Error::msg(format!(
+                    "maps are kept under 1 to {MOST_KEPT}, not {keep}"
+                )));
+            }
             self.kept.resize_with(self.kept.len().max(keep), || None);
             self.kept[keep - 1] = Some(slots);
         }
