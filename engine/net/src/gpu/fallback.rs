@@ -196,12 +196,13 @@ fn while_a_batch_is_computed_the_next_one_arrives() {
     assert_eq!(guarded.device(), "cuda Stand-in 0 f32");
 }
 
-#[test]
-fn rounding_to_bf16_moves_few_pixels_and_little() {
+/// On the drawn head: `at most` that far from f32 at the worst pixel and at 99.9 % of them.
+fn check_rounding(name: &str, at_most: (f32, f32)) {
     let host = Host::new("none", "none");
-    let half = network(&host.gpus_in(Devices::These(vec![0]), GpuPrecision::Bf16));
+    let gpus = host.gpus_in(Devices::These(vec![0]), GpuPrecision::Bf16);
+    let half = Network::load_on(&[shipped()], name, None, &gpus).unwrap();
     let exact = Some(crate::Path::fastest_f32());
-    let expected = probability(&Network::load(&[shipped()], "unet-w16", exact).unwrap());
+    let expected = probability(&Network::load(&[shipped()], name, exact).unwrap());
     let found = probability(&half);
     assert_eq!(half.device(), "cuda Stand-in 0 bf16");
     let apart = |(a, b): (&f32, &f32)| (a - b).abs();
@@ -209,12 +210,18 @@ fn rounding_to_bf16_moves_few_pixels_and_little() {
     apart.sort_by(f32::total_cmp);
     let most = apart[apart.len() - 1];
     let p999 = apart[apart.len() * 999 / 1000];
-    println!("most {most:.1e}, 99.9 % {p999:.1e}");
-    // At the worst pixel 1e-2 would be wished for; pixels rounded to bf16 would make it .16.
-    assert!(most < 6e-2 && p999 < 1e-2, "{most}, {p999}");
+    println!("{name}: most {most:.1e}, 99.9 % {p999:.1e}");
+    assert!(most < at_most.0 && p999 < at_most.1, "{name}: {most}, {p999}");
     let volume = |p: &Array3<f32>| p.iter().filter(|&&p| p >= 0.5).count() as f64;
     let ratio = volume(&found) / volume(&expected);
-    assert!((ratio - 1.0).abs() < 0.005, "volume x {ratio}");
+    assert!((ratio - 1.0).abs() < 0.005, "{name}: volume x {ratio}");
+}
+
+#[test]
+fn rounding_to_bf16_moves_few_pixels_and_little() {
+    // At the worst pixel 1e-2 would be wished for; PyTorch's bf16 is .14 and .031 away there.
+    check_rounding("unet-w16", (6e-2, 1e-2));
+    check_rounding("unet-w32", (3e-2, 1e-2));
 }
 
 #[test]
