@@ -1,9 +1,10 @@
 //! The way to the device and back.
 //!
 //! On a GPU it leads through page-locked memory and two streams of its own: while one batch is
-//! computed the next one arrives and the last one leaves. cudarc records an event with every use of
-//! a buffer and makes streams and threads wait for it, so that none of them is read before it is
-//! written, or given back while it is read. Elsewhere an output waits where it was computed.
+//! computed the next one arrives and the last one leaves. Each stream is told to wait for the one
+//! before it: cudarc's events alone do not do that, because candle hands most kernels their output as
+//! if it were read. Both ends of a batch are held until its output is here, so that no memory is
+//! given back to one stream while another uses it. Elsewhere an output waits where it was computed.
 
 use candle_core::{Device, Error, Result, Tensor};
 
@@ -21,6 +22,9 @@ pub(crate) struct Copies {
 #[derive(Debug, Default)]
 struct Place {
     out: Option<Out>,
+    /// Pixels on the device.
+    #[cfg(feature = "cuda")]
+    seen: Option<Tensor>,
     #[cfg(feature = "cuda")]
     arriving: locked::Room,
     #[cfg(feature = "cuda")]
@@ -32,8 +36,7 @@ struct Place {
 enum Out {
     /// Here already.
     Here(Vec<f32>),
-    /// These numbers, which arrive in the place's memory. They are held until they have: their
-    /// memory is the computing stream's, which would wait for them before it takes it back.
+    /// These numbers, which arrive in the place's memory.
     #[cfg(feature = "cuda")]
     Leaving(Tensor),
 }
@@ -72,7 +75,10 @@ impl Copies {
         self.place(place)?.out = None;
         #[cfg(feature = "cuda")]
         if let (Some(streams), Device::Cuda(cuda)) = (&self.streams, device) {
-            return streams.bring(&mut self.places[place].arriving, pixels, dims, cuda);
+            let place = &mut self.places[place];
+            let there = streams.bring(&mut place.arriving, pixels, dims, cuda)?;
+            place.seen = Some(there.clone());
+            return Ok(there);
         }
         Tensor::from_slice(pixels, dims, device)
     }
@@ -105,6 +111,8 @@ impl Copies {
             return Err(Error::msg(words));
         }
         to.copy_from_slice(from);
+        #[cfg(feature = "cuda")]
+        drop(place.seen.take());
         Ok(())
     }
 }
@@ -126,6 +134,7 @@ mod locked {
     pub(super) struct Streams {
         context: Arc<CudaContext>,
         coming: Arc<CudaStream>,
+        computing: Arc<CudaStream>,
         going: Arc<CudaStream>,
     }
 
@@ -189,10 +198,11 @@ mod locked {
 
     impl Streams {
         pub(super) fn new(cuda: &CudaDevice) -> Result<Self> {
-            let context = Arc::clone(cuda.cuda_stream().context());
+            let computing = cuda.cuda_stream();
+            let context = Arc::clone(computing.context());
             let coming = context.new_stream().map_err(Error::wrap)?;
             let going = context.new_stream().map_err(Error::wrap)?;
-            Ok(Self { context, coming, going })
+            Ok(Self { context, coming, computing, going })
         }
 
         pub(super) fn bring(
@@ -209,6 +219,7 @@ mod locked {
             // SAFETY: the copy on the same stream sets all of it before anybody reads.
             let mut there = unsafe { self.coming.alloc::<f32>(n) }.map_err(Error::wrap)?;
             self.coming.memcpy_htod(&First(room, n), &mut there).map_err(Error::wrap)?;
+            self.computing.join(&self.coming).map_err(Error::wrap)?;
             let storage = Storage::Cuda(CudaStorage::wrap_cuda_slice(there, cuda.clone()));
             Ok(Tensor::from_storage(storage, dims, BackpropOp::none(), false))
         }
@@ -222,6 +233,7 @@ mod locked {
             let (start, n) = (layout.start_offset(), layout.shape().elem_count());
             let there = storage.as_cuda_slice::<f32>()?.slice(start..start + n);
             let room = room.of(&self.context, n, 0)?;
+            self.going.join(&self.computing).map_err(Error::wrap)?;
             self.going.memcpy_dtoh(&there, &mut First(room, n)).map_err(Error::wrap)
         }
     }

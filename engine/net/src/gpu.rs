@@ -10,6 +10,8 @@ mod devices;
 #[cfg(test)]
 mod fallback;
 mod guarded;
+#[cfg(test)]
+mod late;
 mod means;
 mod pool;
 pub(crate) mod train;

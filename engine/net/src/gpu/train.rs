@@ -172,7 +172,7 @@ impl Batched for OnGpu {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::train::network::network;
     use ichor_cuda::interface::CPU;
@@ -205,11 +205,11 @@ mod tests {
         OnGpu::on(&Library::linked(), CPU, Shape::new(width, depth).unwrap()).unwrap()
     }
 
-    #[test]
-    fn logits_and_gradient_are_those_of_our_kernels() {
+    /// Logits and gradients of a device are those of our kernels.
+    pub(in crate::gpu) fn check(library: &Library, device: i32) {
         for (width, depth) in [(3, 1), (4, 2), (5, 3)] {
-            let (logits, gradient) = both(on_candle(width, depth));
             let shape = Shape::new(width, depth).unwrap();
+            let (logits, gradient) = both(OnGpu::on(library, device, shape).unwrap());
             let (expected, by_parameters) = both(network(shape));
             for (found, expected) in logits.iter().zip(&expected) {
                 assert!((found - expected).abs() < 1e-5 * (1.0 + expected.abs()), "{found}");
@@ -220,6 +220,11 @@ mod tests {
                 assert!((found - expected).abs() < 1e-4 * most, "{at}: {found}, {expected}");
             }
         }
+    }
+
+    #[test]
+    fn logits_and_gradient_are_those_of_our_kernels() {
+        check(&Library::linked(), CPU);
     }
 
     #[test]

@@ -116,7 +116,7 @@ impl Answering for CnnOnGpu {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::Path;
     use crate::cnn::model::Model;
@@ -153,8 +153,13 @@ mod tests {
 
     #[test]
     fn loss_and_gradient_are_those_of_our_kernels() {
+        check(&Library::linked(), CPU);
+    }
+
+    /// Loss and gradient of a device are those of our kernels.
+    pub(in crate::gpu) fn check(library: &Library, device: i32) {
         let shape = CnnShape::new(3, 2).unwrap();
-        let mut device = CnnOnGpu::on(&Library::linked(), CPU, shape).unwrap();
+        let mut device = CnnOnGpu::on(library, device, shape).unwrap();
         let (found, gradient) = loss(&mut device);
         let (expected, by_parameters) = loss(&mut Model::new(shape, Path::Portable));
         assert!((found - expected).abs() < 1e-5, "{found}, {expected}");
