@@ -60,7 +60,7 @@ class Torch:
         """A function from pixels on the host, those of the study, to their probabilities there."""
         torch = self.torch
         net = loaded(self.a.weights, self.a.network).to(self.device, kind).to(memory_format=torch.channels_last)
-        net = torch.compile(net) if compiled else net
+        net = torch.compile(net, dynamic=False) if compiled else net
 
         def infer(pixels=self.pixels):
             with torch.inference_mode():
@@ -72,7 +72,7 @@ class Torch:
         """A function that takes one step of AdamW, compiled, in bf16: what weights/recipes/unet.py does."""
         torch = self.torch
         net = torch_unet(width, 4).to(self.device).to(memory_format=torch.channels_last)
-        compiled, optimizer = torch.compile(net), torch.optim.AdamW(net.parameters(), 1e-3, weight_decay=1e-4)
+        compiled, optimizer = torch.compile(net, dynamic=False), torch.optim.AdamW(net.parameters(), 1e-3, weight_decay=1e-4)
         x = torch.rand(batch, 1, size, size, device=self.device).to(memory_format=torch.channels_last)
         y = (x > 0.9).float()
 

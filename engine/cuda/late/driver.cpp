@@ -189,6 +189,8 @@ API int cuMemFreeAsync(Pointer at, void *stream) {
 }
 API int cuMemAlloc_v2(Pointer *at, size_t n) { return cuMemAllocAsync(at, n, nullptr); }
 API int cuMemFree_v2(Pointer at) { return cuMemFreeAsync(at, nullptr); }
+API int cuDeviceGetDefaultMemPool(void **pool, int) { return *pool = (void *)1, OK; }
+API int cuMemPoolSetAttribute(void *, int, void *) { return OK; }
 API int cuMemHostAlloc(void **at, size_t n, unsigned) {
     LOCK;
     *at = fresh(n);
@@ -210,7 +212,8 @@ API int cuMemcpyHtoDAsync_v2(Pointer to, const void *from, size_t n, void *strea
     LOCK;
     if (is_locked(from)) {
         later(stream, [=] { overlapped(n, &n_in), memcpy((void *)to, from, n); });
-    } else { // taken aside at once, as the real one does
+    } else { // taken aside, for which the real one may wait for the stream
+        drain(of(stream));
         auto aside = std::make_shared<std::vector<char>>((const char *)from, (const char *)from + n);
         later(stream, [=] { memcpy((void *)to, aside->data(), n); });
     }

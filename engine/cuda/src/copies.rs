@@ -124,7 +124,7 @@ mod locked {
     use std::sync::Arc;
 
     use candle_core::cuda_backend::cudarc::driver::{
-        CudaContext, CudaStream, HostSlice, PinnedHostSlice, SyncOnDrop, sys,
+        CudaContext, CudaStream, HostSlice, PinnedHostSlice, SyncOnDrop, result, sys,
     };
     use candle_core::op::BackpropOp;
     use candle_core::{CudaDevice, CudaStorage, Error, Result, Storage, Tensor};
@@ -196,10 +196,28 @@ mod locked {
         }
     }
 
+    /// Lets a device keep what it was given: else all that is free goes back at every wait, and the
+    /// next batch has gigabytes mapped anew.
+    fn keep_memory(context: &CudaContext) -> Result<()> {
+        let mut most = u64::MAX;
+        // SAFETY: the device is that of a live context, its default pool is always there, and the
+        // attribute is one number of 64 bits, which is read during the call.
+        unsafe {
+            let pool = result::device::get_default_mem_pool(context.cu_device());
+            let pool = pool.map_err(Error::wrap)?;
+            let threshold = sys::CUmemPool_attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD;
+            let set = result::mem_pool::set_attribute(pool, threshold, (&raw mut most).cast());
+            set.map_err(Error::wrap)
+        }
+    }
+
     impl Streams {
         pub(super) fn new(cuda: &CudaDevice) -> Result<Self> {
             let computing = cuda.cuda_stream();
             let context = Arc::clone(computing.context());
+            if context.has_async_alloc() {
+                keep_memory(&context)?;
+            }
             let coming = context.new_stream().map_err(Error::wrap)?;
             let going = context.new_stream().map_err(Error::wrap)?;
             Ok(Self { context, coming, computing, going })

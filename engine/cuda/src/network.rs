@@ -152,7 +152,17 @@ impl Network {
             return Err(Error::msg(words));
         }
         let dims = (n, self.channels, y, x);
-        let pixels = self.copies.bring(place, seen.pixels, dims, &self.device)?;
+        let mut pixels = self.copies.bring(place, seen.pixels, dims, &self.device)?;
+        if seen.keep > 0 {
+            // On the stream that computes, since they outlast their place.
+            pixels = pixels.force_contiguous()?;
+        }
+        // What kernels are told of shapes is uploaded once: an upload might wait for the batch before.
+        #[cfg(feature = "cuda")]
+        let _uploaded = match &self.device {
+            Device::Cuda(cuda) if seen.keep == 0 => Some(cuda.enable_cuda_graph_htod_cache()),
+            _ => None,
+        };
         let mut out = self.forward(pixels, seen.keep)?;
         if seen.probabilities {
             out = (out.neg()?.exp()? + 1.0)?.recip()?;

@@ -31,7 +31,7 @@ pub(crate) fn n_slots(steps: &[Step], channels: u32) -> Result<usize> {
             LOGITS if step.channels_out == 1 && number + 1 == steps.len() => continue,
             _ => return Err(wrong("is of no kind that is known")),
         };
-        let place = slots.get_mut(step.target as usize);
+        let place = slots.get_mut(step.target as usize).filter(|_| step.target > 0);
         let place = place.and_then(|slot| slot.get_mut(step.group as usize));
         match place {
             Some(place @ None) if written > 0 => *place = Some(written),

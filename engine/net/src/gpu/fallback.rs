@@ -24,7 +24,7 @@ const FAULTS: [&str; 12] = [
     "other version",
     "no cuda",
     "no room",
-    "third",
+    "fourth",
     "wrong",
     "silent",
     "mute",
@@ -162,8 +162,8 @@ fn a_device_with_other_numbers_is_refused() {
 
 #[test]
 fn a_device_that_fails_costs_the_study_a_second_run() {
-    // One device: the known slice is the first call, the study's slices are the next.
-    let host = Host::new("none", "third");
+    // It answers for air and the known slice, and for the study's first slice.
+    let host = Host::new("none", "fourth");
     let gpus = host.gpus(Devices::These(vec![0]));
     let (guarded, alone) = (network(&gpus), network(&Gpus::none()));
     assert_eq!(guarded.device(), "cuda Stand-in 0 f32");
@@ -236,8 +236,8 @@ fn a_device_that_never_opens_is_left_out() {
 
 #[test]
 fn of_two_devices_one_that_vanishes_costs_its_studies_a_second_run() {
-    let host = Host::new("none", "third");
-    // Both devices count their calls together: the known slice of each, then one fails.
+    let host = Host::new("none", "fourth");
+    // The first of them to be asked for a second slice of a study fails.
     let gpus = host.gpus(Devices::Auto);
     let workers = [network(&gpus), network(&gpus)];
     assert_eq!(workers[0].device(), "cuda Stand-in 0 + Stand-in 1 f32");
@@ -320,7 +320,7 @@ fn the_second_branch_runs_on_a_device_and_falls_back_alike() {
     let (p, q) = (on_device.probability(&volume, &mask), alone.probability(&volume, &mask));
     assert!((p.unwrap() - q.unwrap()).abs() < 1e-4);
 
-    let host = Host::new("none", "third");
+    let host = Host::new("none", "fourth");
     let failing = cnn(&host.gpus(Devices::These(vec![0])));
     assert_eq!(failing.device(), "cuda Stand-in 0 f32", "it passed the known crop");
     assert_eq!(failing.features(&volume, &mask).unwrap(), expected);

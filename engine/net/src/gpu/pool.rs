@@ -8,16 +8,18 @@
 use std::collections::VecDeque;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{mem, thread};
 
 use ichor_cuda::{Description, Library};
 
 use super::GpuPrecision;
-use super::worker::{Worker, open};
+use super::worker::Worker;
 
 /// Images of a batch, where the memory is there.
 pub(super) const BATCH: usize = 8;
+/// How long the devices of a pool that closes are waited for.
+const CLOSING: Duration = Duration::from_secs(5);
 
 /// What the network is shown.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,8 +86,12 @@ pub(super) struct Queue {
     pub(super) images: VecDeque<Waiting>,
     /// Devices that still answer.
     pub(super) alive: Vec<Device>,
-    /// How many were given up with images that nobody will answer.
+    /// Those that were: they take nothing more, should they come back.
+    pub(super) lost: Vec<u16>,
+    /// How many of them were given up with images that nobody will answer.
     n_silent: usize,
+    /// Threads that have a device.
+    pub(super) n_serving: usize,
     pub(super) closed: bool,
     /// What the last device to fail said.
     failure: Option<String>,
@@ -95,9 +101,11 @@ impl Queue {
     /// Loses those devices that are `lost`, and gives their number; without any left nobody waits
     /// any longer.
     pub(super) fn lose(&mut self, lost: impl Fn(&Device) -> bool, why: &str) -> usize {
-        let before = self.alive.len();
-        self.alive.retain(|device| !lost(device));
-        let n_lost = before - self.alive.len();
+        let (lost, alive): (Vec<_>, Vec<_>) =
+            mem::take(&mut self.alive).into_iter().partition(lost);
+        self.alive = alive;
+        self.lost.extend(lost.iter().map(|device| device.index));
+        let n_lost = lost.len();
         if n_lost > 0 {
             self.failure = Some(why.to_owned());
         }
@@ -155,17 +163,18 @@ impl Pool {
         let (shared, task) = (Arc::new(Shared::default()), Arc::new(task));
         let mut reasons = Vec::new();
         for (index, name) in named {
-            let (opened, opening) = mpsc::channel();
+            // Without room, so that who gave up waiting is not answered.
+            let (opened, opening) = mpsc::sync_channel(0);
             let (of_thread, task, library) =
                 (Arc::clone(&shared), Arc::clone(&task), library.clone());
-            thread::spawn(move || match open(&library, index, &task) {
+            thread::spawn(move || match Worker::open(&library, index, &task) {
                 Err(why) => drop(opened.send(Err(why))),
-                Ok((loaded, batch)) => {
-                    // Else it was given up meanwhile.
-                    if opened.send(Ok(batch)).is_ok() {
-                        let output = task.output;
-                        Worker { loaded, index, batch, output }.serve(&of_thread);
+                Ok(worker) => {
+                    of_thread.lock().n_serving += 1;
+                    if opened.send(Ok(worker.batch)).is_err() {
+                        of_thread.lock().lost.push(index);
                     }
+                    worker.serve(&of_thread);
                 }
             });
             let answer = opening.recv_timeout(patience.opening).unwrap_or_else(|lost| {
@@ -253,9 +262,14 @@ impl Pool {
 }
 
 impl Drop for Pool {
+    /// Lets the devices end, those that answer.
     fn drop(&mut self) {
-        self.shared.lock().closed = true;
+        let mut queue = self.shared.lock();
+        queue.closed = true;
         self.shared.came.notify_all();
+        let serve = |queue: &mut Queue| queue.n_serving > queue.n_silent;
+        let ended = self.shared.came.wait_timeout_while(queue, CLOSING, serve);
+        drop(ended.unwrap_or_else(PoisonError::into_inner));
     }
 }
 
@@ -295,7 +309,7 @@ mod tests {
 
         pool.shared.lock().alive[1].since = ago(2);
         assert_eq!(pool.look(0), Err("no answer in 60 s".to_owned()));
-        assert_eq!(pool.name(), "cuda GPU 0 f32");
+        assert_eq!((&*pool.name(), &pool.shared.lock().lost[..]), ("cuda GPU 0 f32", &[1][..]));
         // Who waited with the first one may have images there, too; who comes later has none.
         assert_eq!(pool.look(0), Err("no answer in 60 s".to_owned()));
         assert_eq!(pool.look(1), Ok(()));

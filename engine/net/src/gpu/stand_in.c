@@ -3,10 +3,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { NONE, NO_DEVICE, OLD, REFUSES, OTHER_VERSION, NO_CUDA, NO_ROOM, THIRD, WRONG, SILENT, MUTE, COUNTS };
+enum { NONE, NO_DEVICE, OLD, REFUSES, OTHER_VERSION, NO_CUDA, NO_ROOM, FOURTH, WRONG, SILENT, MUTE, COUNTS };
 
 int cuInit(unsigned flags) { (void)flags; return FAULT == REFUSES ? 999 : 0; }
 int cuDriverGetVersion(int *version) { *version = FAULT == OLD ? 12080 : 13000; return 0; }
@@ -37,32 +38,39 @@ static int memory(int device, struct memory *to, struct text *text) {
     to->total = 1 << 30;
     return 0;
 }
-static int open_(int device, const void *network, void **handle, struct text *text) {
+/* A network on a device; what it is asked for first are a batch of air and the known image. */
+struct network { void *right; int puts, gets; };
+static struct network *of(void *handle) { return handle; }
+static int open_(int device, const void *given, void **handle, struct text *text) {
     if (FAULT == NO_ROOM) return fails(text, "out of memory");
     (void)device;
-    return right()->open(-1, network, handle, text);
+    *handle = calloc(1, sizeof(struct network));
+    return right()->open(-1, given, &of(*handle)->right, text);
 }
-static int take(void *handle, const float *at, size_t n, struct text *text) { return right()->take(handle, at, n, text); }
-static int puts_, gets_; /* devices call side by side */
+static int take(void *handle, const float *at, size_t n, struct text *text) { return right()->take(of(handle)->right, at, n, text); }
 static int put(void *handle, size_t place, const void *batch, struct text *text) {
-    __atomic_add_fetch(&puts_, 1, __ATOMIC_SEQ_CST);
-    return right()->put(handle, place, batch, text);
+    of(handle)->puts++;
+    return right()->put(of(handle)->right, place, batch, text);
 }
 static int get(void *handle, size_t place, float *to, size_t n, struct text *text) {
-    int call = __atomic_add_fetch(&gets_, 1, __ATOMIC_SEQ_CST), under_way = puts_ - call + 1;
-    if (FAULT == THIRD && call == 3) return fails(text, "the device fell off the bus");
-    if (FAULT == MUTE || (FAULT == SILENT && call > 1)) sleep(30);
-    /* First the known image, alone; then two, of which the first is waited for with both under way. */
-    if (FAULT == COUNTS && under_way != (call == 2 ? 2 : 1)) return fails(text, "not as many under way");
-    int code = right()->get(handle, place, to, n, text);
+    static int gone;
+    int call = ++of(handle)->gets, under_way = of(handle)->puts - call + 1;
+    if (FAULT == FOURTH && call == 4 && !__atomic_exchange_n(&gone, 1, __ATOMIC_SEQ_CST)) return fails(text, "the device fell off the bus");
+    if (FAULT == MUTE || (FAULT == SILENT && call > 2)) sleep(30);
+    /* Twice two, of which the first is waited for with both under way. */
+    if (FAULT == COUNTS && under_way != 1 + call % 2) return fails(text, "not as many under way");
+    int code = right()->get(of(handle)->right, place, to, n, text);
     if (FAULT == WRONG)
         for (size_t i = 0; i < n; i++) to[i] += 1;
     return code;
 }
-static int gradient(void *h, size_t kept, const float *by, size_t n_by, float *to, size_t n, struct text *text) {
-    return right()->gradient(h, kept, by, n_by, to, n, text);
+static int gradient(void *handle, size_t kept, const float *by, size_t n_by, float *to, size_t n, struct text *text) {
+    return right()->gradient(of(handle)->right, kept, by, n_by, to, n, text);
 }
-static void close_(void *handle) { right()->close(handle); }
+static void close_(void *handle) {
+    right()->close(of(handle)->right);
+    free(handle);
+}
 
 const struct table ICHOR_CUDA = { FAULT == OTHER_VERSION ? 99 : 2, FAULT != NO_CUDA, sizeof(struct table),
     memory, open_, take, put, get, gradient, close_ };
