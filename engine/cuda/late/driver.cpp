@@ -28,6 +28,7 @@ struct Stream;
 struct Marker {
     bool done = false;
     Stream *stream;
+    double at; // in seconds, as below
 };
 struct Event {
     std::shared_ptr<Marker> last;
@@ -38,7 +39,14 @@ struct Op {
 };
 struct Stream {
     std::deque<Op> ops;
+    void *context;
     bool computes = false;
+    double until = 0; // when what was asked of it would be done
+};
+// A copy from the device, to see whether something is computed beside it.
+struct Way {
+    double from = 0, to = 0;
+    bool seen = true;
 };
 
 // Never destroyed: threads may still call when the process ends.
@@ -47,7 +55,12 @@ static auto &streams = *new std::vector<Stream *>;
 static auto &none = *new Stream; // the stream that is null
 static auto &live = *new std::map<Pointer, size_t>, &locked = *new std::map<Pointer, size_t>;
 static size_t n_live, n_peak, n_free;
-static unsigned order, n_in, n_out;
+static unsigned order, n_in, n_out, n_beside_in, n_beside_out;
+static auto &ways = *new std::map<void *, Way>;
+static thread_local void *current;
+// Time goes by on paper: a kernel takes so long, a copy by its bytes, a call of the host next to nothing.
+static thread_local double now;
+static const double KERNEL = 1e-4, BYTE = 1 / 20e9, CALL = 1e-6;
 
 #define LOCK std::lock_guard<std::recursive_mutex> held(lock_)
 
@@ -59,6 +72,7 @@ static void step(Stream *stream) {
 }
 static void drain(Stream *stream) {
     while (!stream->ops.empty()) step(stream);
+    now = std::max(now, stream->until);
 }
 static unsigned dice() {
     static uint64_t state = 1;
@@ -73,9 +87,19 @@ static void some() {
     }
 }
 static Stream *of(void *stream) { return stream ? (Stream *)stream : &none; }
-static void later(void *stream, std::function<void()> run, std::shared_ptr<Marker> after = nullptr) {
-    of(stream)->ops.push_back({after, run});
+static void later(void *stream, double takes, std::function<void()> run, std::shared_ptr<Marker> after = nullptr) {
+    Stream *on = of(stream);
+    if (after) on->until = std::max(on->until, after->at);
+    on->until = std::max(on->until, now += CALL) + takes;
+    on->ops.push_back({after, run});
     some();
+}
+static void compute(void *stream, std::function<void()> run) {
+    of(stream)->computes = true;
+    Way &way = ways[of(stream)->context];
+    double from = std::max(of(stream)->until, now);
+    if (!way.seen && way.from < from + KERNEL && from < way.to) way.seen = true, n_beside_out++;
+    later(stream, KERNEL, run);
 }
 
 static size_t number(const char *name, size_t otherwise) {
@@ -88,8 +112,8 @@ __attribute__((constructor)) static void start() {
 }
 // Copies are those from and to page-locked memory, of 64 KiB and more.
 __attribute__((destructor)) static void end() {
-    fprintf(stderr, "late driver, order %u: %u copies in and %u out while there was work; at most %zu MiB held\n", order,
-            n_in, n_out, n_peak >> 20);
+    fprintf(stderr, "late driver, order %u: %u of %u copies in and %u of %u out beside computing, on paper; at most %zu MiB held\n",
+            order, n_beside_in, n_in, n_beside_out, n_out, n_peak >> 20);
 }
 
 API int cuInit(unsigned) { return OK; }
@@ -103,7 +127,6 @@ API int cuGetErrorString(int, const char **words) { return *words = "the late dr
 API int cuDevicePrimaryCtxRetain(void **context, int device) { return *context = (void *)(intptr_t)(device + 1), OK; }
 API int cuDevicePrimaryCtxRelease_v2(int) { return OK; }
 API int cuCtxDestroy_v2(void *) { return OK; }
-static thread_local void *current;
 API int cuCtxGetCurrent(void **context) { return *context = current, OK; }
 API int cuCtxSetCurrent(void *context) { return current = context, OK; }
 API int cuCtxSynchronize() {
@@ -120,6 +143,7 @@ API int cuMemGetInfo_v2(size_t *free_, size_t *total) {
 API int cuStreamCreate(void **stream, unsigned) {
     LOCK;
     Stream *made = new Stream;
+    made->context = current;
     streams.push_back(made);
     return *stream = made, OK;
 }
@@ -136,7 +160,7 @@ API int cuStreamSynchronize(void *stream) {
 API int cuStreamIsCapturing(void *, int *status) { return *status = 0, OK; }
 API int cuStreamWaitEvent(void *stream, void *event, unsigned) {
     LOCK;
-    if (auto after = ((Event *)event)->last) later(stream, [] {}, after);
+    if (auto after = ((Event *)event)->last) later(stream, 0, [] {}, after);
     return OK;
 }
 API int cuEventCreate(void **event, unsigned) { return *event = new Event, OK; }
@@ -146,13 +170,14 @@ API int cuEventRecord(void *event, void *stream) {
     auto marker = std::make_shared<Marker>();
     marker->stream = of(stream);
     ((Event *)event)->last = marker;
-    later(stream, [marker] { marker->done = true; });
-    return OK;
+    later(stream, 0, [marker] { marker->done = true; });
+    return marker->at = of(stream)->until, OK;
 }
 API int cuEventSynchronize(void *event) {
     LOCK;
     auto last = ((Event *)event)->last;
     while (last && !last->done) step(last->stream);
+    if (last) now = std::max(now, last->at);
     return OK;
 }
 
@@ -177,7 +202,7 @@ API int cuMemAllocAsync(Pointer *at, size_t n, void *stream) {
     *at = (Pointer)fresh(n);
     if (!*at) return NO_MEMORY;
     live[*at] = n;
-    return later(stream, [n] { hold(n); }), OK;
+    return later(stream, 0, [n] { hold(n); }), OK;
 }
 API int cuMemFreeAsync(Pointer at, void *stream) {
     LOCK;
@@ -185,7 +210,7 @@ API int cuMemFreeAsync(Pointer at, void *stream) {
     if (found == live.end()) return INVALID;
     size_t n = found->second;
     live.erase(found);
-    return later(stream, [at, n] { give_back(at, n); }), OK;
+    return later(stream, 0, [at, n] { give_back(at, n); }), OK;
 }
 API int cuMemAlloc_v2(Pointer *at, size_t n) { return cuMemAllocAsync(at, n, nullptr); }
 API int cuMemFree_v2(Pointer at) { return cuMemFreeAsync(at, nullptr); }
@@ -204,39 +229,37 @@ static bool is_locked(const void *at) {
     auto next = locked.upper_bound((Pointer)at);
     return next != locked.begin() && (Pointer)at < std::prev(next)->first + std::prev(next)->second;
 }
-static void overlapped(size_t n, unsigned *count) {
-    bool busy = std::any_of(streams.begin(), streams.end(), [](Stream *s) { return s->computes && !s->ops.empty(); });
-    *count += n >= 1 << 16 && busy;
-}
+static bool counts(size_t n) { return n >= 1 << 16; }
 API int cuMemcpyHtoDAsync_v2(Pointer to, const void *from, size_t n, void *stream) {
     LOCK;
     if (is_locked(from)) {
-        later(stream, [=] { overlapped(n, &n_in), memcpy((void *)to, from, n); });
+        double start = std::max(of(stream)->until, now);
+        auto busy = [=](Stream *other) { return other->computes && other->context == of(stream)->context && other->until > start; };
+        n_in += counts(n), n_beside_in += counts(n) && std::any_of(streams.begin(), streams.end(), busy);
+        later(stream, n * BYTE, [=] { memcpy((void *)to, from, n); });
     } else { // taken aside, for which the real one may wait for the stream
         drain(of(stream));
         auto aside = std::make_shared<std::vector<char>>((const char *)from, (const char *)from + n);
-        later(stream, [=] { memcpy((void *)to, aside->data(), n); });
+        later(stream, n * BYTE, [=] { memcpy((void *)to, aside->data(), n); });
     }
     return OK;
 }
 API int cuMemcpyDtoHAsync_v2(void *to, Pointer from, size_t n, void *stream) {
     LOCK;
     bool put_off = is_locked(to);
-    later(stream, [=] {
-        if (put_off) overlapped(n, &n_out);
-        memcpy(to, (void *)from, n);
-    });
+    later(stream, n * BYTE, [=] { memcpy(to, (void *)from, n); });
+    if (put_off && counts(n)) ways[of(stream)->context] = {of(stream)->until - n * BYTE, of(stream)->until, false}, n_out++;
     if (!put_off) drain(of(stream));
     return OK;
 }
 API int cuMemcpyDtoDAsync_v2(Pointer to, Pointer from, size_t n, void *stream) {
     LOCK;
-    return later(stream, [=] { memmove((void *)to, (void *)from, n); }), OK;
+    return later(stream, n * BYTE, [=] { memmove((void *)to, (void *)from, n); }), OK;
 }
 API int cuMemcpyPeerAsync(Pointer, void *, Pointer, void *, size_t, void *) { return NOT_SUPPORTED; }
 API int cuMemsetD8Async(Pointer to, unsigned char value, size_t n, void *stream) {
     LOCK;
-    return later(stream, [=] { memset((void *)to, value, n); }), OK;
+    return later(stream, n * BYTE, [=] { memset((void *)to, value, n); }), OK;
 }
 
 // Numbers
@@ -411,8 +434,7 @@ API int cuLaunchKernel(void *function, unsigned n_blocks, unsigned, unsigned, un
         fprintf(stderr, "the late driver has no kernel %s\n", (const char *)function);
         return NOT_FOUND;
     }
-    of(stream)->computes = true;
-    return later(stream, run), OK;
+    return compute(stream, run), OK;
 }
 
 // cuBLAS and cuRAND
@@ -430,7 +452,7 @@ API int cublasGemmStridedBatchedEx(void *handle, int trans_a, int trans_b, int m
                                    int, int) {
     LOCK;
     if (a_type != 0 || *(const float *)alpha != 1 || *(const float *)beta != 0) return 15; // f32 alone
-    later(((Handle *)handle)->stream, [=] {
+    compute(((Handle *)handle)->stream, [=] {
         for (int z = 0; z < batch; z++) {
             const float *left = (const float *)a + z * a_next, *right = (const float *)b + z * b_next;
             float *to = (float *)c + z * c_next;
@@ -531,11 +553,10 @@ API int cudnnConvolutionForward(void *handle, const void *alpha, void *x_, const
     // In f32 the products are to be in f32, too: CUDNN_FMA_MATH.
     if (!fits || n_room < 1 << 16 || *(const float *)alpha != 1 || *(const float *)beta != 0 || (x.type == 0 && by.math != 3)) return 3;
     void *stream = ((Handle *)handle)->stream;
-    of(stream)->computes = true;
     if (x.type == 0)
-        later(stream, [=] { memset(room, 0, n_room), convolve(x, (const float *)from, w, (const float *)weights, by, y, (float *)to); });
+        compute(stream, [=] { memset(room, 0, n_room), convolve(x, (const float *)from, w, (const float *)weights, by, y, (float *)to); });
     else if (x.type == 9)
-        later(stream, [=] { memset(room, 0, n_room), convolve(x, (const Half *)from, w, (const Half *)weights, by, y, (Half *)to); });
+        compute(stream, [=] { memset(room, 0, n_room), convolve(x, (const Half *)from, w, (const Half *)weights, by, y, (Half *)to); });
     else
         return 9;
     return OK;
