@@ -517,14 +517,15 @@ API int cudnnGetConvolutionForwardAlgorithm_v7(void *, void *, void *, void *, v
 API int cudnnGetConvolutionForwardWorkspaceSize(void *, void *, void *, void *, void *, int, size_t *n) {
     return *n = 1 << 16, OK;
 }
-template <class T> static void convolve(Tensor x, const T *from, Tensor w, const T *weights, Convolution by, Tensor y, T *to) {
+template <class T> static void convolve(Tensor x, const T *from, Tensor w, const T *weights, Convolution by, Tensor y, T *to, bool onto) {
     int n_in = x.dims[1], ys = y.dims[2], xs = y.dims[3], side = w.dims[2];
 #pragma omp parallel for collapse(2)
     for (int n = 0; n < y.dims[0]; n++)
         for (int o = 0; o < y.dims[1]; o++) {
             std::vector<float> sums(xs);
             for (int row = 0; row < ys; row++) {
-                std::fill(sums.begin(), sums.end(), 0.0f);
+                T *written = to + (((size_t)n * y.dims[1] + o) * ys + row) * xs;
+                for (int at = 0; at < xs; at++) sums[at] = onto ? float(written[at]) : 0.0f;
                 for (int c = 0; c < n_in; c++)
                     for (int v = 0; v < side; v++) {
                         int seen = row - by.padding + v * by.dilation;
@@ -537,7 +538,6 @@ template <class T> static void convolve(Tensor x, const T *from, Tensor w, const
                             for (int at = first; at < last; at++) sums[at] += weight * float(line[at + shift]);
                         }
                     }
-                T *written = to + (((size_t)n * y.dims[1] + o) * ys + row) * xs;
                 for (int at = 0; at < xs; at++) written[at] = T(sums[at]);
             }
         }
@@ -551,12 +551,13 @@ API int cudnnConvolutionForward(void *handle, const void *alpha, void *x_, const
     bool fits = x.dims[0] == y.dims[0] && x.dims[1] == w.dims[1] && y.dims[1] == w.dims[0] && x.type == w.type && x.type == y.type &&
                 y.dims[2] == x.dims[2] + 2 * by.padding - lost && y.dims[3] == x.dims[3] + 2 * by.padding - lost && by.stride == 1;
     // In f32 the products are to be in f32, too: CUDNN_FMA_MATH.
-    if (!fits || n_room < 1 << 16 || *(const float *)alpha != 1 || *(const float *)beta != 0 || (x.type == 0 && by.math != 3)) return 3;
+    float onto = *(const float *)beta;
+    if (!fits || n_room < 1 << 16 || *(const float *)alpha != 1 || (onto != 0 && onto != 1) || (x.type == 0 && by.math != 3)) return 3;
     void *stream = ((Handle *)handle)->stream;
     if (x.type == 0)
-        compute(stream, [=] { memset(room, 0, n_room), convolve(x, (const float *)from, w, (const float *)weights, by, y, (float *)to); });
+        compute(stream, [=] { memset(room, 0, n_room), convolve(x, (const float *)from, w, (const float *)weights, by, y, (float *)to, onto); });
     else if (x.type == 9)
-        compute(stream, [=] { memset(room, 0, n_room), convolve(x, (const Half *)from, w, (const Half *)weights, by, y, (Half *)to); });
+        compute(stream, [=] { memset(room, 0, n_room), convolve(x, (const Half *)from, w, (const Half *)weights, by, y, (Half *)to, onto); });
     else
         return 9;
     return OK;

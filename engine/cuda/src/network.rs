@@ -41,10 +41,16 @@ pub(crate) struct Seen<'a> {
 struct Layer {
     /// `(out, in, side, side)`; of an up-convolution `(4 out, in, 1, 1)`.
     weight: Tensor,
-    /// `(1, out, 1, 1)`.
+    /// `(1, out, 1, 1)`; of an up-convolution `(1, 4 out, 1, 1)`.
     bias: Tensor,
     /// From the gradient by the output to that by the input; none where maps are never kept.
     turned: Option<Tensor>,
+}
+
+impl Layer {
+    fn both(&self) -> (&Tensor, Option<&Tensor>) {
+        (&self.weight, Some(&self.bias))
+    }
 }
 
 /// A network on a device.
@@ -125,7 +131,11 @@ impl Network {
             let tensor = tensor.to_device(&self.device)?;
             if in_f32(step) { Ok(tensor) } else { self.stored(tensor) }
         };
-        let bias = Tensor::from_slice(part(step.bias, c_out)?, (1, c_out, 1, 1), &Device::Cpu)?;
+        // An up-convolution's is that of all four pixels.
+        let times = if step.kind == UP { 4 } else { 1 };
+        let bias =
+            part(step.bias, c_out)?.iter().flat_map(|&bias| [bias; 4].into_iter().take(times));
+        let bias = Tensor::from_vec(bias.collect(), (1, times * c_out, 1, 1), &Device::Cpu)?;
         let turned = if self.half { None } else { Some(there(&turned(&weight)?)?) };
         Ok(Some(Layer { weight: there(&weight)?, bias: there(&bias)?, turned }))
     }
@@ -193,17 +203,13 @@ impl Network {
                 (_, None) => return Err(Error::msg("a step without its weights")),
                 (CONVOLVE, Some(layer)) => {
                     let d = step.dilation as usize;
-                    let sums = convolve(&seen, &layer.weight, d, d)?;
-                    let sums = if in_f32(step) { sums } else { self.stored(sums)? };
-                    self.stored(sums.broadcast_add(&layer.bias)?.relu()?)?
+                    self.stored(convolve(&seen, layer.both(), d, d)?)?.relu()?
                 }
                 (UP, Some(layer)) => {
-                    let sums = self.stored(convolve(&seen, &layer.weight, 0, 1)?)?;
-                    self.stored(deal(&sums)?.broadcast_add(&layer.bias)?)?
+                    deal(&self.stored(convolve(&seen, layer.both(), 0, 1)?)?)?
                 }
                 (_, Some(layer)) => {
-                    let sums = convolve(&seen.to_dtype(DType::F32)?, &layer.weight, 0, 1)?;
-                    out = Some(sums.broadcast_add(&layer.bias)?);
+                    out = Some(convolve(&seen.to_dtype(DType::F32)?, layer.both(), 0, 1)?);
                     continue;
                 }
             };
@@ -282,7 +288,7 @@ impl Network {
             }
             parts.push((step.weight, by_weight.contiguous()?));
             if let (true, Some(turned)) = (source > 0, &layer.turned) {
-                let by_input = convolve(&by_sums, turned, dilation, dilation.max(1))?;
+                let by_input = convolve(&by_sums, (turned, None), dilation, dilation.max(1))?;
                 let of = |at: usize| slots[source][at].as_ref().map(|maps| maps.dim(1));
                 let [first, second] =
                     halves(&by_input, [of(0).transpose()?, of(1).transpose()?])?;
