@@ -58,7 +58,8 @@ static size_t n_live, n_peak, n_free;
 static unsigned order, n_in, n_out, n_beside_in, n_beside_out;
 static auto &ways = *new std::map<void *, Way>;
 static thread_local void *current;
-// Time goes by on paper: a kernel takes so long, a copy by its bytes, a call of the host next to nothing.
+// Time goes by on paper: what the device does by itself takes so long, a copy from or to the host by its
+// bytes, a call of the host next to nothing.
 static thread_local double now;
 static const double KERNEL = 1e-4, BYTE = 1 / 20e9, CALL = 1e-6;
 
@@ -254,12 +255,12 @@ API int cuMemcpyDtoHAsync_v2(void *to, Pointer from, size_t n, void *stream) {
 }
 API int cuMemcpyDtoDAsync_v2(Pointer to, Pointer from, size_t n, void *stream) {
     LOCK;
-    return later(stream, n * BYTE, [=] { memmove((void *)to, (void *)from, n); }), OK;
+    return compute(stream, [=] { memmove((void *)to, (void *)from, n); }), OK;
 }
 API int cuMemcpyPeerAsync(Pointer, void *, Pointer, void *, size_t, void *) { return NOT_SUPPORTED; }
 API int cuMemsetD8Async(Pointer to, unsigned char value, size_t n, void *stream) {
     LOCK;
-    return later(stream, n * BYTE, [=] { memset((void *)to, value, n); }), OK;
+    return compute(stream, [=] { memset((void *)to, value, n); }), OK;
 }
 
 // Numbers
@@ -558,6 +559,45 @@ API int cudnnConvolutionForward(void *handle, const void *alpha, void *x_, const
         compute(stream, [=] { memset(room, 0, n_room), convolve(x, (const float *)from, w, (const float *)weights, by, y, (float *)to, onto); });
     else if (x.type == 9)
         compute(stream, [=] { memset(room, 0, n_room), convolve(x, (const Half *)from, w, (const Half *)weights, by, y, (Half *)to, onto); });
+    else
+        return 9;
+    return OK;
+}
+API int cudnnGetConvolutionBackwardDataWorkspaceSize(void *, void *, void *, void *, void *, int, size_t *n) {
+    return *n = 1 << 16, OK;
+}
+// A 2x2 up-convolution with stride 2 alone.
+template <class T> static void up(Tensor y, const T *from, Tensor w, const T *weights, Tensor x, T *to, bool onto) {
+    int ys = y.dims[2], xs = y.dims[3], n_in = y.dims[1], n_out = x.dims[1];
+#pragma omp parallel for collapse(2)
+    for (int n = 0; n < x.dims[0]; n++)
+        for (int o = 0; o < n_out; o++)
+            for (int row = 0; row < 2 * ys; row++) {
+                T *written = to + (((size_t)n * n_out + o) * 2 * ys + row) * 2 * xs;
+                for (int at = 0; at < 2 * xs; at++) {
+                    float sum = onto ? float(written[at]) : 0;
+                    for (int c = 0; c < n_in; c++)
+                        sum += float(from[(((size_t)n * n_in + c) * ys + row / 2) * xs + at / 2]) *
+                               float(weights[(((size_t)c * w.dims[1] + o) * 2 + row % 2) * 2 + at % 2]);
+                    written[at] = T(sum);
+                }
+            }
+}
+API int cudnnConvolutionBackwardData(void *handle, const void *alpha, void *w_, const void *weights, void *y_, const void *from,
+                                     void *by_, int algo, void *room, size_t n_room, const void *beta, void *x_, void *to) {
+    LOCK;
+    Tensor x = *(Tensor *)x_, w = *(Tensor *)w_, y = *(Tensor *)y_;
+    Convolution by = *(Convolution *)by_;
+    float onto = *(const float *)beta;
+    bool fits = by.padding == 0 && by.stride == 2 && by.dilation == 1 && w.dims[2] == 2 && w.dims[3] == 2 && y.dims[1] == w.dims[0] &&
+                x.dims[1] == w.dims[1] && x.dims[2] == 2 * y.dims[2] && x.dims[3] == 2 * y.dims[3] && x.dims[0] == y.dims[0] &&
+                x.type == w.type && x.type == y.type && algo == 1;
+    if (!fits || n_room < 1 << 16 || *(const float *)alpha != 1 || (onto != 0 && onto != 1) || (x.type == 0 && by.math != 3)) return 3;
+    void *stream = ((Handle *)handle)->stream;
+    if (x.type == 0)
+        compute(stream, [=] { memset(room, 0, n_room), up(y, (const float *)from, w, (const float *)weights, x, (float *)to, onto); });
+    else if (x.type == 9)
+        compute(stream, [=] { memset(room, 0, n_room), up(y, (const Half *)from, w, (const Half *)weights, x, (Half *)to, onto); });
     else
         return 9;
     return OK;

@@ -1,14 +1,19 @@
 //! Convolutions with their bias: on a GPU by cuDNN, which adds up in f32 and rounds once.
 //!
 //! candle's own adds the bias after it has rounded the sums to bf16. Here the output starts as the bias,
-//! and the convolution is added to it before it is rounded. In f32 cuDNN would round the products to
+//! and the convolution is added to it before it is rounded. Its kernels that find every number by its
+//! place in all dimensions are kept out of the way: divisions of 64 bits for every number of a map
+//! take longer than its convolution. So a bias is spread over a map once and copied from then on, and an
+//! up-convolution is cuDNN's own. In f32 cuDNN would round the products to
 //! TF32 (10 bits) on every GPU from Ampere on where nobody forbids it, and candle forbids it nowhere:
 //! f32 would be 1e-3 away from f32.
 
 use candle_core::{Result, Tensor};
 
+use crate::taps::deal;
+
 /// `(n, c_in, y, x)` by weights `(c_out, c_in, side, side)` to `(n, c_out, y, x)`, and `bias`,
-/// `(1, c_out, 1, 1)`, where there is one.
+/// `(1, c_out, 1, 1)` or spread over `(1, c_out, y, x)`, where there is one.
 pub(crate) fn convolve(
     seen: &Tensor,
     (weight, bias): (&Tensor, Option<&Tensor>),
@@ -23,6 +28,18 @@ pub(crate) fn convolve(
     bias.map_or_else(|| Ok(sums.clone()), |bias| sums.broadcast_add(bias))
 }
 
+/// 2x2 up-convolution with stride 2: `(n, c_in, y, x)` to `(n, c_out, 2 y, 2 x)`.
+///
+/// On a GPU by weights `(c_in, c_out, 2, 2)` and a bias as above; elsewhere by a 1x1 convolution whose
+/// channels are dealt out over four pixels: `(4 c_out, c_in, 1, 1)` and `(1, 4 c_out, 1, 1)`.
+pub(crate) fn up(seen: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    if seen.device().is_cuda() {
+        return cudnn::up(&seen.contiguous()?, weight, bias);
+    }
+    deal(&convolve(seen, (weight, Some(bias)), 0, 1)?)
+}
+
 #[cfg(feature = "cuda")]
 mod cudnn {
     #![expect(unsafe_code, reason = "a convolution of cuDNN")]
@@ -32,15 +49,21 @@ mod cudnn {
 
     use candle_core::backend::BackendStorage;
     use candle_core::cuda_backend::cudarc::cudnn::sys::{
-        cudnnConvolutionMode_t, cudnnMathType_t, cudnnTensorFormat_t,
+        cudnnConvolutionBwdDataAlgo_t, cudnnConvolutionMode_t, cudnnMathType_t,
+        cudnnTensorFormat_t,
     };
-    use candle_core::cuda_backend::cudarc::cudnn::{ConvForward, Cudnn, CudnnDataType};
+    use candle_core::cuda_backend::cudarc::cudnn::{
+        ConvBackwardData, ConvDescriptor, ConvForward, Cudnn, CudnnDataType, FilterDescriptor,
+        TensorDescriptor,
+    };
     use candle_core::cuda_backend::cudarc::driver::{DevicePtr, DevicePtrMut};
     use candle_core::cuda_backend::{CudaDType, CudaDevice, CudaStorage, DeviceId};
     use candle_core::{
         CpuStorage, CustomOp2, DType, Error, InplaceOp3, Layout, Result, Shape, Tensor,
     };
     use half::bf16;
+
+    const NCHW: cudnnTensorFormat_t = cudnnTensorFormat_t::CUDNN_TENSOR_NCHW;
 
     thread_local! {
         // A handle of cuDNN belongs to one thread.
@@ -69,15 +92,70 @@ mod cudnn {
         let (weight, by) = (weight.contiguous()?, By { padding, dilation });
         let Some(bias) = bias else { return seen.apply_op2_no_bwd(&weight, &by) };
         let sizes = by.sizes(seen.shape(), weight.shape())?;
-        // A copy of its own even where the bias has that shape already: it is written to.
-        let out = bias.broadcast_as(sizes.out())?.force_contiguous()?;
+        let out = started(bias, sizes.out())?;
         out.inplace_op3(seen, &weight, &by)?;
         Ok(out)
+    }
+
+    /// `seen` is contiguous; see [`super::up`].
+    pub(super) fn up(seen: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
+        let ((n, _, y, x), (_, c_out, _, _)) = (seen.dims4()?, weight.dims4()?);
+        let out = started(bias, (n, c_out, 2 * y, 2 * x))?;
+        out.inplace_op3(seen, &weight.contiguous()?, &Up)?;
+        Ok(out)
+    }
+
+    /// A map that is nothing but its bias, in memory of its own: it is written to.
+    fn started(bias: &Tensor, (n, c, y, x): (usize, usize, usize, usize)) -> Result<Tensor> {
+        let spread = bias.broadcast_as((1, c, y, x))?;
+        if n == 1 {
+            return spread.force_contiguous();
+        }
+        let spread = spread.contiguous()?;
+        Tensor::cat(&vec![&spread; n], 0)
+    }
+
+    /// What lies in a contiguous storage from its layout's start on.
+    macro_rules! view {
+        ($storage:ident, $layout:ident, $type:ty) => {
+            $storage.as_cuda_slice::<$type>()?.slice($layout.start_offset()..)
+        };
     }
 
     /// A dimension as cuDNN takes it; one that it cannot hold is refused by it as negative.
     fn number(dim: usize) -> i32 {
         i32::try_from(dim).unwrap_or(-1)
+    }
+
+    fn described<T>(
+        cudnn: &Arc<Cudnn>,
+        padding: usize,
+        stride: usize,
+        dilation: usize,
+    ) -> Result<ConvDescriptor<f32>> {
+        let twice = |number_: usize| [number(number_); 2];
+        let mode = cudnnConvolutionMode_t::CUDNN_CROSS_CORRELATION;
+        let conv =
+            cudnn.create_conv2d::<f32>(twice(padding), twice(stride), twice(dilation), mode);
+        let mut conv = conv.map_err(Error::wrap)?;
+        if size_of::<T>() == size_of::<f32>() {
+            conv.set_math_type(cudnnMathType_t::CUDNN_FMA_MATH).map_err(Error::wrap)?;
+        }
+        Ok(conv)
+    }
+
+    fn tensor<T: CudnnDataType>(
+        cudnn: &Arc<Cudnn>,
+        dims: [usize; 4],
+    ) -> Result<TensorDescriptor<T>> {
+        cudnn.create_4d_tensor(NCHW, dims.map(number)).map_err(Error::wrap)
+    }
+
+    fn filter<T: CudnnDataType>(
+        cudnn: &Arc<Cudnn>,
+        dims: [usize; 4],
+    ) -> Result<FilterDescriptor<T>> {
+        cudnn.create_4d_filter(NCHW, dims.map(number)).map_err(Error::wrap)
     }
 
     /// A convolution, stride 1.
@@ -123,27 +201,13 @@ mod cudnn {
             out: &mut impl DevicePtrMut<T>,
             (one, adds): (T, T),
         ) -> Result<()> {
-            const NCHW: cudnnTensorFormat_t = cudnnTensorFormat_t::CUDNN_TENSOR_NCHW;
             let Sizes { n, c_in, c_out, side, seen: (y, x), made } = *sizes;
-            let int = |dims: [usize; 4]| dims.map(number);
-            let twice = |side: usize| [number(side); 2];
             let wrap = Error::wrap;
             let cudnn = handle(device)?;
-            let conv = cudnn.create_conv2d::<f32>(
-                twice(self.padding),
-                twice(1),
-                twice(self.dilation),
-                cudnnConvolutionMode_t::CUDNN_CROSS_CORRELATION,
-            );
-            let mut conv = conv.map_err(wrap)?;
-            if size_of::<T>() == size_of::<f32>() {
-                conv.set_math_type(cudnnMathType_t::CUDNN_FMA_MATH).map_err(wrap)?;
-            }
-            let x_there = cudnn.create_4d_tensor::<T>(NCHW, int([n, c_in, y, x]));
-            let w_there = cudnn.create_4d_filter::<T>(NCHW, int([c_out, c_in, side, side]));
-            let y_there = cudnn.create_4d_tensor::<T>(NCHW, int([n, c_out, made.0, made.1]));
-            let (x_there, w_there, y_there) =
-                (x_there.map_err(wrap)?, w_there.map_err(wrap)?, y_there.map_err(wrap)?);
+            let conv = described::<T>(&cudnn, self.padding, 1, self.dilation)?;
+            let x_there = tensor::<T>(&cudnn, [n, c_in, y, x])?;
+            let w_there = filter::<T>(&cudnn, [c_out, c_in, side, side])?;
+            let y_there = tensor::<T>(&cudnn, [n, c_out, made.0, made.1])?;
             let forward = ConvForward { conv: &conv, x: &x_there, w: &w_there, y: &y_there };
             let algorithm = forward.pick_algorithm().map_err(wrap)?;
             let n_bytes = forward.get_workspace_size(algorithm).map_err(wrap)?;
@@ -157,11 +221,83 @@ mod cudnn {
         }
     }
 
-    /// What lies in a contiguous storage from its layout's start on.
-    macro_rules! view {
-        ($storage:ident, $layout:ident, $type:ty) => {
-            $storage.as_cuda_slice::<$type>()?.slice($layout.start_offset()..)
-        };
+    /// A 2x2 up-convolution, stride 2: what a convolution with stride 2 hands back to its input.
+    struct Up;
+
+    impl Up {
+        /// Adds the up-convolution to `out`.
+        ///
+        /// # Safety
+        /// All are contiguous and as long as the shapes say, and lie on the device's stream.
+        unsafe fn launch<T: CudnnDataType>(
+            device: &CudaDevice,
+            (seen_shape, weight_shape): (&Shape, &Shape),
+            (seen, weight): (&impl DevicePtr<T>, &impl DevicePtr<T>),
+            out: &mut impl DevicePtrMut<T>,
+            (one, adds): (T, T),
+        ) -> Result<()> {
+            // Of all that cuDNN has, the one that gives the same bits every time.
+            const SAME: cudnnConvolutionBwdDataAlgo_t =
+                cudnnConvolutionBwdDataAlgo_t::CUDNN_CONVOLUTION_BWD_DATA_ALGO_1;
+            let ((n, c_in, y, x), (_, c_out, _, _)) =
+                (seen_shape.dims4()?, weight_shape.dims4()?);
+            let cudnn = handle(device)?;
+            let wrap = Error::wrap;
+            let conv = described::<T>(&cudnn, 0, 2, 1)?;
+            let dy = tensor::<T>(&cudnn, [n, c_in, y, x])?;
+            let dx = tensor::<T>(&cudnn, [n, c_out, 2 * y, 2 * x])?;
+            let w = filter::<T>(&cudnn, [c_in, c_out, 2, 2])?;
+            let back = ConvBackwardData { conv: &conv, dx: &dx, w: &w, dy: &dy };
+            let n_bytes = back.get_workspace_size(SAME).map_err(wrap)?;
+            // SAFETY: room for the convolution's own use, which it writes before it reads.
+            let mut room = unsafe { device.alloc::<u8>(n_bytes)? };
+            // SAFETY: the caller's promise, and the shapes described are those given.
+            unsafe { back.launch(SAME, Some(&mut room), (one, adds), out, weight, seen) }
+                .map_err(wrap)
+        }
+    }
+
+    impl InplaceOp3 for Up {
+        fn name(&self) -> &'static str {
+            "up-convolution onto its bias"
+        }
+
+        fn cpu_fwd(
+            &self,
+            _: &mut CpuStorage,
+            _: &Layout,
+            _: &CpuStorage,
+            _: &Layout,
+            _: &CpuStorage,
+            _: &Layout,
+        ) -> Result<()> {
+            on_cpu()
+        }
+
+        fn cuda_fwd(
+            &self,
+            out: &mut CudaStorage,
+            _: &Layout,
+            seen: &CudaStorage,
+            seen_layout: &Layout,
+            weight: &CudaStorage,
+            weight_layout: &Layout,
+        ) -> Result<()> {
+            let device = seen.device.clone();
+            let shapes = (seen_layout.shape(), weight_layout.shape());
+            if out.dtype() == DType::BF16 {
+                let from =
+                    (&view!(seen, seen_layout, bf16), &view!(weight, weight_layout, bf16));
+                let out = <bf16 as CudaDType>::as_cuda_slice_mut(out)?;
+                // SAFETY: both are contiguous and the output was made of that shape (`up`).
+                unsafe { Self::launch(&device, shapes, from, out, (bf16::ONE, bf16::ONE)) }
+            } else {
+                let from = (&view!(seen, seen_layout, f32), &view!(weight, weight_layout, f32));
+                let out = <f32 as CudaDType>::as_cuda_slice_mut(out)?;
+                // SAFETY: as above.
+                unsafe { Self::launch(&device, shapes, from, out, (1.0, 1.0)) }
+            }
+        }
     }
 
     fn on_cpu<T>() -> Result<T> {

@@ -1,21 +1,22 @@
 //! A network by candle's tensors, forward and backward, on whatever device they lie.
 //!
-//! candle computes what it computes well on a GPU: convolutions by cuDNN, products by cuBLAS. A
-//! 2x2 up-convolution is a 1x1 convolution whose channels are dealt out over four pixels, because
-//! candle's own is a naive kernel. The gradient is written out here: candle's max-pooling gives a
+//! candle computes what it computes well on a GPU: products by cuBLAS, and what goes number by number;
+//! convolutions are cuDNN's. The gradient is written out here: candle's max-pooling gives a
 //! quarter of it, and its gradient by weights is a convolution with a kernel as large as the image.
 //!
 //! In bf16 the first step and the last are computed in f32: a pixel rounded to bf16 is off by up to
 //! .2 HU in the brain, which moves edges, and both steps are cheap. The CPU, which convolves in no
 //! bf16 here, rounds what a GPU would store in it, so that tests see what bf16 costs.
 
+use std::cell::RefCell;
+
 use candle_core::{DType, Device, Error, Result, Tensor};
 
-use crate::convolve::convolve;
+use crate::convolve::{convolve, up};
 use crate::copies::Copies;
 use crate::interface::{BF16, CONVOLVE, F32, LOGITS, POOL, Step, UP};
 use crate::steps::n_slots;
-use crate::taps::{by_taps, deal, gather, halves, largest, turned};
+use crate::taps::{by_taps, gather, halves, largest, turned};
 
 /// Batches whose maps can be kept.
 const MOST_KEPT: usize = 4096;
@@ -39,17 +40,30 @@ pub(crate) struct Seen<'a> {
 /// Weights of one step on the device.
 #[derive(Debug)]
 struct Layer {
-    /// `(out, in, side, side)`; of an up-convolution `(4 out, in, 1, 1)`.
+    /// `(out, in, side, side)`; of an up-convolution as [`up`] takes it.
     weight: Tensor,
-    /// `(1, out, 1, 1)`; of an up-convolution `(1, 4 out, 1, 1)`.
+    /// `(1, out, 1, 1)`; of an up-convolution likewise.
     bias: Tensor,
+    /// The bias spread over the last map that was made, on a GPU.
+    spread: RefCell<Option<Tensor>>,
     /// From the gradient by the output to that by the input; none where maps are never kept.
     turned: Option<Tensor>,
 }
 
 impl Layer {
-    fn both(&self) -> (&Tensor, Option<&Tensor>) {
-        (&self.weight, Some(&self.bias))
+    /// The bias for a map of `y` rows and `x` columns; on a GPU it is spread over them and kept,
+    /// unless `once`.
+    fn bias(&self, (y, x): (usize, usize), once: bool) -> Result<Tensor> {
+        if once || !self.bias.device().is_cuda() {
+            return Ok(self.bias.clone());
+        }
+        let mut spread = self.spread.borrow_mut();
+        let known = spread.take().filter(|map| map.dims()[2..] == [y, x]);
+        let known = known.map_or_else(
+            || self.bias.broadcast_as((1, self.bias.dim(1)?, y, x))?.force_contiguous(),
+            Ok,
+        )?;
+        Ok(spread.insert(known).clone())
     }
 }
 
@@ -131,13 +145,18 @@ impl Network {
             let tensor = tensor.to_device(&self.device)?;
             if in_f32(step) { Ok(tensor) } else { self.stored(tensor) }
         };
-        // An up-convolution's is that of all four pixels.
-        let times = if step.kind == UP { 4 } else { 1 };
-        let bias =
-            part(step.bias, c_out)?.iter().flat_map(|&bias| [bias; 4].into_iter().take(times));
-        let bias = Tensor::from_vec(bias.collect(), (1, times * c_out, 1, 1), &Device::Cpu)?;
         let turned = if self.half { None } else { Some(there(&turned(&weight)?)?) };
-        Ok(Some(Layer { weight: there(&weight)?, bias: there(&bias)?, turned }))
+        let mut bias = part(step.bias, c_out)?.to_vec();
+        if step.kind == UP && self.device.is_cpu() {
+            bias = bias.into_iter().flat_map(|bias| [bias; 4]).collect();
+        } else if step.kind == UP {
+            let back = weight.reshape((4 * c_out, c_in))?.t()?.contiguous()?;
+            weight = back.reshape((c_in, c_out, 2, 2))?;
+        }
+        let n_biases = bias.len();
+        let bias = Tensor::from_vec(bias, (1, n_biases, 1, 1), &Device::Cpu)?;
+        let (weight, bias) = (there(&weight)?, there(&bias)?);
+        Ok(Some(Layer { weight, bias, spread: RefCell::default(), turned }))
     }
 
     /// Numbers as maps and weights are stored.
@@ -198,18 +217,23 @@ impl Network {
             } else {
                 joined(&slots[source])?
             };
+            let (_, _, y, x) = seen.dims4()?;
             let made = match (step.kind, layer) {
                 (POOL, _) => seen.max_pool2d(2)?,
                 (_, None) => return Err(Error::msg("a step without its weights")),
                 (CONVOLVE, Some(layer)) => {
                     let d = step.dilation as usize;
-                    self.stored(convolve(&seen, layer.both(), d, d)?)?.relu()?
+                    let bias = layer.bias((y, x), keep > 0)?;
+                    self.stored(convolve(&seen, (&layer.weight, Some(&bias)), d, d)?)?.relu()?
                 }
                 (UP, Some(layer)) => {
-                    deal(&self.stored(convolve(&seen, layer.both(), 0, 1)?)?)?
+                    let bias = layer.bias((2 * y, 2 * x), keep > 0)?;
+                    self.stored(up(&seen, &layer.weight, &bias)?)?
                 }
                 (_, Some(layer)) => {
-                    out = Some(convolve(&seen.to_dtype(DType::F32)?, layer.both(), 0, 1)?);
+                    let bias = layer.bias((y, x), keep > 0)?;
+                    let seen = seen.to_dtype(DType::F32)?;
+                    out = Some(convolve(&seen, (&layer.weight, Some(&bias)), 0, 1)?);
                     continue;
                 }
             };

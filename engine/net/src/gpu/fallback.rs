@@ -278,7 +278,7 @@ fn devices_share_the_slices_and_workers_share_the_devices() {
     );
     let workers = [network(&gpus), network(&gpus)];
     let said = gpus.said().unwrap();
-    let batches = "; unet-w16: cuda:0 1 image at a time in at most 176 MiB, cuda:1 1 image at";
+    let batches = "; unet-w16: cuda:0 1 image at a time in at most 352 MiB, cuda:1 1 image at";
     assert!(said.contains(batches), "{said}");
     assert_eq!(workers[0].device(), "cuda Stand-in 0 + Stand-in 1 f32");
     let expected = probability(

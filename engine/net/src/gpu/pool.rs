@@ -207,7 +207,7 @@ impl Pool {
     pub(super) fn batches(&self) -> String {
         let of = |device: &Device| {
             let (index, n) = (device.index, device.batch);
-            let mib = (n * self.bytes_an_image).div_ceil(1 << 20);
+            let mib = ((n + 1) * self.bytes_an_image).div_ceil(1 << 20);
             let images = if n == 1 { "image" } else { "images" };
             format!("cuda:{index} {n} {images} at a time in at most {mib} MiB")
         };

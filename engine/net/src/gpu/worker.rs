@@ -36,7 +36,8 @@ impl Worker {
         let device = i32::from(index);
         let (free, _) = library.memory(device).map_err(words)?;
         let mut batch = BATCH;
-        while batch > 1 && (batch * task.bytes_an_image) as u64 > free / SHARE {
+        // Biases, spread over a map each, take as much as one image more, at most.
+        while batch > 1 && ((batch + 1) * task.bytes_an_image) as u64 > free / SHARE {
             batch /= 2;
         }
         let loaded = library.load(device, &task.network, task.precision.code());
