@@ -222,8 +222,9 @@ fn check_rounding(name: &str, at_most: (f32, f32)) {
 #[test]
 fn rounding_to_bf16_moves_few_pixels_and_little() {
     // PyTorch in bf16 is .14 and .031 away at its worst pixel.
-    check_rounding("unet-w16", (3e-2, 1e-2));
-    check_rounding("unet-w32", (1e-2, 5e-3));
+    // Seen with AVX-512: 1.8e-2 and 9.6e-3. Another CPU adds up in another order, and rounding follows.
+    check_rounding("unet-w16", (4e-2, 1e-2));
+    check_rounding("unet-w32", (2e-2, 5e-3));
 }
 
 #[test]
